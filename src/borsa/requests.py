@@ -1,0 +1,189 @@
+"""What one service may ask another: questions and their replies, one page.
+
+A request is answered once, by the service named in `answered_by`; its reply is a struct, or a `Refused`. Every request
+is idempotent by an id in it: asked again, it has the same answer and no second effect. Amounts are integers in the
+asset's smallest unit: requests never leave Borsa.
+"""
+
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+ReplyT = TypeVar("ReplyT")
+
+
+class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True):
+    """A question for one service; the type parameter is the reply's type."""
+
+    answered_by: ClassVar[str]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The reply that says nothing more than that it is done."""
+
+
+# wallets -----------------------------------------------------------------------------------------------------------
+
+
+class HoldPlaced(msgspec.Struct, frozen=True):
+    """The hold stands: in which wallet, and for how much."""
+
+    wallet_id: str
+    amount: int
+
+
+class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
+    """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available.
+
+    `hold_id` is the order's id, or `id:rN` for what its N-th amendment needs more. Refused: insufficient_funds (and
+    then the same id can never succeed), not_found (no such wallet of this user), wallet_closed.
+    """
+
+    answered_by: ClassVar[str] = "wallets"
+    hold_id: str
+    order_id: int
+    user_id: str
+    wallet_id: str | None
+    asset: str
+    amount: int
+    at_most: bool = False
+
+
+class CloseWallets(Request[Done], frozen=True, kw_only=True):
+    """Close every wallet of a user for good; refused with user_not_empty while anything is left or held."""
+
+    answered_by: ClassVar[str] = "wallets"
+    user_id: str
+
+
+class ReverseTrade(Request[Done], frozen=True, kw_only=True):
+    """Move a trade's money back; refused with insufficient_funds when a party no longer has it.
+
+    `quantity` in base units, `notional` in quote units, the fees in the asset that each side received.
+    """
+
+    answered_by: ClassVar[str] = "wallets"
+    trade_id: int
+    symbol: str
+    base: str
+    quote: str
+    buyer_id: str
+    seller_id: str
+    buyer_order_id: int
+    seller_order_id: int
+    price: str
+    quantity: int
+    notional: int
+    buyer_fee: int
+    seller_fee: int
+    reason: str
+
+
+# orders ------------------------------------------------------------------------------------------------------------
+
+
+class HoldsKnown(msgspec.Struct, frozen=True):
+    """The holds that belong to an order or an amendment that exists; every other one never will."""
+
+    exist: list[str]
+
+
+class ConfirmHolds(Request[HoldsKnown], frozen=True, kw_only=True):
+    """Which of these holds belong to something that exists? The others get a tombstone, so that a late order or
+    amendment can't come into being without its hold."""
+
+    answered_by: ClassVar[str] = "orders"
+    hold_ids: list[str]
+
+
+class Requested(msgspec.Struct, frozen=True):
+    """A command for the engine is in the orders log, as the event `event_id` ("orders/1042")."""
+
+    event_id: str
+
+
+class CrossOrders(Request[Requested], frozen=True, kw_only=True):
+    """Execute two open orders against each other within both limits. Refused: not_found, not_crossable."""
+
+    answered_by: ClassVar[str] = "orders"
+    buy_order_id: int
+    sell_order_id: int
+    quantity: str
+    price: str
+
+
+class AgreeBlockTrade(Request[Requested], frozen=True, kw_only=True):
+    """Hold both sides' funds, and execute a negotiated trade off the book."""
+
+    answered_by: ClassVar[str] = "orders"
+    symbol: str
+    buyer_id: str
+    seller_id: str
+    quantity: str
+    price: str
+
+
+# users -------------------------------------------------------------------------------------------------------------
+
+
+class UserFound(msgspec.Struct, frozen=True):
+    """A user that exists."""
+
+    user_id: str
+    user_name: str
+
+
+class FindUser(Request[UserFound], frozen=True, kw_only=True):
+    """Does this user exist? Refused with not_found."""
+
+    answered_by: ClassVar[str] = "users"
+    user_id: str
+
+
+class AccessState(msgspec.Struct, frozen=True):
+    """What the edge needs to judge tokens: public keys by key id (raw Ed25519), sessions and API keys that were
+    revoked while their tokens may still live, and the lowest valid token version of users that changed."""
+
+    keys: dict[str, bytes]
+    revoked: list[str]
+    versions: dict[str, int]
+
+
+class DescribeAccess(Request[AccessState], frozen=True, kw_only=True):
+    """Asked once when the edge starts; afterwards it follows AccessRevoked."""
+
+    answered_by: ClassVar[str] = "users"
+
+
+class KeyHolder(msgspec.Struct, frozen=True):
+    """Whom an API key belongs to, and what it may do."""
+
+    key_id: str
+    user_id: str
+    user_name: str
+    role: str
+    scopes: list[str]
+    addresses: list[str]
+    token_version: int
+
+
+class IdentifyKey(Request[KeyHolder], frozen=True, kw_only=True):
+    """Whose API key is this? Refused with unauthorized. `secret_hash` is the SHA-256 of the secret."""
+
+    answered_by: ClassVar[str] = "users"
+    key_id: str
+    secret_hash: bytes
+
+
+ASKED: tuple[type[Request], ...] = (  # type: ignore[type-arg]
+    HoldFunds,
+    CloseWallets,
+    ReverseTrade,
+    ConfirmHolds,
+    CrossOrders,
+    AgreeBlockTrade,
+    FindUser,
+    DescribeAccess,
+    IdentifyKey,
+)
+"""Every request, for the drivers of a bus that runs apart."""

@@ -1,0 +1,125 @@
+"""Every option, its default, and its BORSA_* name: the one place where bounds have their numbers."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Read once at start; the environment variable of a field is BORSA_ and its name in capitals."""
+
+    data: Annotated[str, _about("Folder of the databases and keys")] = "./borsa-data"
+    host: Annotated[str, _about("Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, _about("Port to listen on; 0 takes a free one"), Meta(ge=0, le=65535)] = 8000
+    admin_password: Annotated[
+        str, _about("Password of the user admin at the first start; made up and printed once when empty")
+    ] = ""
+    sandbox: Annotated[bool, _about("Users may take play money from the faucet")] = True
+    log_level: Annotated[str, _about("debug, info, warning or error; debug logs every request")] = "info"
+
+    # the edge
+    body_bytes_max: Annotated[int, _about("Largest request body")] = 64 * 1024
+    batch_body_bytes_max: Annotated[int, _about("Largest body of POST /api/orders/batch")] = 1024 * 1024
+    header_bytes_max: Annotated[int, _about("Largest Authorization or Idempotency-Key header")] = 8 * 1024
+    orders_batch_max: Annotated[int, _about("Orders in one POST /api/orders/batch")] = 500
+    wait_seconds_max: Annotated[int, _about("Longest Prefer: wait")] = 10
+    verdict_wait_ms: Annotated[int, _about("How long DELETE and PUT of an order wait for the engine")] = 250
+    drain_seconds_max: Annotated[int, _about("How long a stop waits for requests in flight")] = 10
+    registrations_per_minute: Annotated[int, _about("Registrations of one address in a minute")] = 600
+    orders_per_second: Annotated[int, _about("Orders of one user in a second")] = 10_000
+    sign_in_failures_max: Annotated[int, _about("Failed sign-ins of an account before delays begin")] = 10
+    sign_in_window_seconds: Annotated[int, _about("Window in which failed sign-ins count")] = 600
+    password_queue_max: Annotated[int, _about("Password hashes that may wait; more are answered 503")] = 64
+    verified_tokens_max: Annotated[int, _about("Access tokens whose verification is remembered")] = 10_000
+
+    # tokens
+    access_token_seconds: Annotated[int, _about("Life of an access token")] = 900
+    refresh_token_days: Annotated[int, _about("Life of a refresh token")] = 30
+    refresh_grace_seconds: Annotated[int, _about("A repeated refresh gets the same successor so long")] = 10
+    api_keys_max: Annotated[int, _about("API keys of one user")] = 50
+
+    # orders and money
+    price_band_ppm: Annotated[
+        int, _about("Furthest that a limit price may be from the last trade, in millionths; 0 is no band")
+    ] = 200_000
+    open_orders_max: Annotated[int, _about("Open orders of one user in one market")] = 10_000
+    faucet_max: Annotated[str, _about("Play money of one faucet call, of any asset")] = "1000000"
+    adjustment_daily_max: Annotated[
+        str, _about("What admins may post without a second admin, of one asset in a day")
+    ] = "100000000"
+    unconfirmed_hold_seconds: Annotated[int, _about("Age at which a hold without an order is asked about")] = 5
+
+    # the runtime
+    batch_items_max: Annotated[int, _about("Requests and events in one group commit")] = 1_000
+    inbox_items_max: Annotated[int, _about("Requests that may wait for a service; more are answered 503")] = 20_000
+    stream_events_max: Annotated[
+        int, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")
+    ] = 20_000
+    fetch_events_max: Annotated[int, _about("Events of one read from a producer's log")] = 1_000
+    cached_records_max: Annotated[int, _about("Records of one table kept in memory")] = 200_000
+    deliveries_tries_max: Annotated[int, _about("Tries of an event that a follower can't handle")] = 5
+    snapshot_events: Annotated[int, _about("Events of the orders log between two snapshots")] = 50_000
+    snapshots_kept: Annotated[int, _about("Snapshots of the books that are kept")] = 3
+
+    # notifications
+    smtp_url: Annotated[str, _about("smtp://user:password@host:port for e-mail; empty is off")] = ""
+    smtp_from: Annotated[str, _about("Sender of e-mail")] = "borsa@localhost"
+    webhook_private: Annotated[bool, _about("Webhooks may go to private and loopback addresses")] = False
+    webhook_timeout_seconds: Annotated[int, _about("How long a webhook's target may take")] = 5
+    delivery_attempts_max: Annotated[int, _about("Tries of a webhook or an e-mail")] = 6
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data).expanduser().absolute()
+
+    @property
+    def address(self) -> str:
+        """The address that clients use."""
+        return f"http://{self.host}:{self.port}"
+
+
+class BadSetting(ValueError):
+    """A BORSA_* variable has a value that its option can't take."""
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; BadSetting names the variable that is wrong."""
+    source = os.environ if environment is None else environment
+    given: dict[str, object] = {}
+    for name, kind in get_type_hints(Settings, include_extras=True).items():
+        variable = variable_of(name)
+        if variable in source:
+            given[name] = _read(variable, source[variable], kind)
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+def _read(variable: str, text: str, kind: object) -> object:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"{variable}: {error}") from None
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of an option."""
+    return "BORSA_" + name.upper()
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Rows of (variable, default, description) for the documentation."""
+    rows = []
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        metas = [meta for meta in get_args(hints[field.name])[1:] if isinstance(meta, Meta)]
+        about = next(meta.description for meta in metas if meta.description)
+        rows.append((variable_of(field.name), str(field.default), about))
+    return rows
