@@ -1,0 +1,201 @@
+"""Who calls: access tokens (JWT, EdDSA) and API keys, verified once and remembered until they end or are revoked."""
+
+import base64
+import hashlib
+import ipaddress
+import json
+import time
+from collections.abc import Sequence
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from borsa.errors import Refused
+from borsa.events import AccessRevoked
+from borsa.requests import AccessState, IdentifyKey, KeyHolder
+from borsa.runtime.bus import Origin
+from borsa.runtime.edge import Edge
+from borsa.runtime.log import Recorded
+
+ISSUER = "borsa"
+AUDIENCE = "borsa-api"
+TOKEN_TYPE = "at+jwt"  # noqa: S105
+ALGORITHM = "EdDSA"
+LEEWAY_SECONDS = 5
+KEY_PREFIX = "borsa_"
+KEY_ID_LENGTH = 36
+NEVER = 2**62
+"""When an API key expires."""
+
+SCOPES = ("read", "trade")
+_CLAIMS = ["exp", "iat", "iss", "aud", "sub", "sid", "name", "role", "ver"]
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who calls, as proven by a token or an API key."""
+
+    user_id: str
+    user_name: str
+    role: str
+    session_id: str
+    scopes: tuple[str, ...]
+    expires_at: int
+    token_version: int
+
+    @property
+    def by_api_key(self) -> bool:
+        """Is this a program with an API key, and not a session?"""
+        return self.expires_at == NEVER
+
+    @property
+    def is_admin(self) -> bool:
+        """May this caller do what only admins may?"""
+        return self.role == "admin"
+
+
+class Authenticator:
+    """Judges credentials at the edge. Follows AccessRevoked, so an ended session is over at once."""
+
+    def __init__(self, edge: Edge, state: AccessState, cached_max: int) -> None:
+        self._edge = edge
+        self._keys = {kid: Ed25519PublicKey.from_public_bytes(raw) for kid, raw in state.keys.items()}
+        self._revoked = set(state.revoked)
+        self._versions = dict(state.versions)
+        self._cached_max = cached_max
+        self._tokens: dict[bytes, Identity] = {}
+        self._holders: dict[bytes, KeyHolder] = {}
+
+    def observe(self, events: Sequence[Recorded]) -> None:
+        """Take committed events of users, on their writer's thread."""
+        for recorded in events:
+            event = recorded.event
+            if isinstance(event, AccessRevoked):
+                if event.session_id is not None:
+                    self._revoked.add(event.session_id)
+                else:
+                    self._versions[event.user_id] = event.token_version
+                self._holders = {}
+
+    async def identify(self, header: bytes | None, address: str) -> Identity:
+        """Who an Authorization header belongs to; refused with `unauthorized`, always in the same words."""
+        if header is None or header[:7].lower() != b"bearer ":
+            raise Refused("unauthorized")
+        if len(header) > CREDENTIAL_BYTES_MAX:
+            raise Refused("headers_too_large")
+        credential = header[7:]
+        if credential.startswith(KEY_PREFIX.encode()):
+            return await self._of_key(credential, address)
+        identity = self._tokens.get(credential)
+        if identity is None:
+            identity = self._remember(credential, self.verify(credential))
+        if not self._holds(identity):
+            raise Refused("unauthorized")
+        return identity
+
+    def verify(self, token: bytes) -> Identity:
+        """The identity in a valid access token; refused with `unauthorized` for every other."""
+        try:
+            header = jwt.get_unverified_header(token)
+            # exactly these: a header that brings a key or an extension of its own is none of ours
+            if header != {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": header["kid"]} or _says_twice(token):
+                raise Refused("unauthorized")
+            claims = jwt.decode(
+                token,
+                self._keys[header["kid"]],
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                leeway=LEEWAY_SECONDS,
+                options={"require": _CLAIMS},
+            )
+            return msgspec.convert(
+                {
+                    "user_id": claims["sub"],
+                    "user_name": claims["name"],
+                    "role": claims["role"],
+                    "session_id": claims["sid"],
+                    "scopes": SCOPES,
+                    "expires_at": claims["exp"],
+                    "token_version": claims["ver"],
+                },
+                Identity,
+            )
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            raise Refused("unauthorized") from None
+
+    def holds(self, identity: Identity) -> bool:
+        """Is what a token said still so?"""
+        return self._holds(identity)
+
+    def _remember(self, token: bytes, identity: Identity) -> Identity:
+        if len(self._tokens) >= self._cached_max:
+            self._tokens.clear()
+        self._tokens[token] = identity
+        return identity
+
+    def _holds(self, identity: Identity) -> bool:
+        return (
+            identity.expires_at + LEEWAY_SECONDS > time.time()
+            and identity.session_id not in self._revoked
+            and self._versions.get(identity.user_id, 0) <= identity.token_version
+        )
+
+    async def _of_key(self, credential: bytes, address: str) -> Identity:
+        holder = self._holders.get(credential)
+        if holder is None:
+            holder = await self._find_holder(credential)
+        if holder.addresses and not _within(address, holder.addresses):
+            raise Refused("forbidden", "This API key may not be used from this address")
+        return Identity(
+            user_id=holder.user_id,
+            user_name=holder.user_name,
+            role=holder.role,
+            session_id=holder.key_id,
+            scopes=tuple(holder.scopes),
+            expires_at=NEVER,
+            token_version=holder.token_version,
+        )
+
+    async def _find_holder(self, credential: bytes) -> KeyHolder:
+        try:
+            text = credential.decode("ascii")
+        except UnicodeDecodeError:
+            raise Refused("unauthorized") from None
+        key_id, _, secret = text.removeprefix(KEY_PREFIX).partition("_")
+        if len(key_id) != KEY_ID_LENGTH or not secret:
+            raise Refused("unauthorized")
+        holders = self._holders
+        digest = hashlib.sha256(secret.encode()).digest()
+        holder = await self._edge.ask(IdentifyKey(key_id=key_id, secret_hash=digest), Origin("api-key"))
+        if len(holders) >= self._cached_max:
+            holders.clear()
+        # into the mapping that was there before the question: a revocation meanwhile has put a new one in its place
+        holders[credential] = holder
+        return holder
+
+
+CREDENTIAL_BYTES_MAX = 8 * 1024
+"""Longest Authorization header that is looked at."""
+
+
+def _says_twice(token: bytes) -> bool:
+    """Does the header or the payload name a member twice? Readers disagree on which of the two counts."""
+    repeated = False
+
+    def note(members: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal repeated
+        repeated = repeated or len(dict(members)) < len(members)
+        return dict(members)
+
+    for segment in token.split(b".")[:2]:
+        json.loads(base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4)), object_pairs_hook=note)
+    return repeated
+
+
+def _within(address: str, allowed: Sequence[str]) -> bool:
+    try:
+        asked = ipaddress.ip_address(address)
+        return any(asked in ipaddress.ip_network(each) for each in allowed)
+    except ValueError:
+        return False

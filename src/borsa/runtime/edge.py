@@ -1,0 +1,96 @@
+"""Where HTTP meets the writers: an event loop on one side, batches on the other.
+
+Everything that crosses does so in batches: the outcomes of a commit wake the loop once, however many requests wait.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
+
+from borsa.errors import Refused
+from borsa.events import Event
+from borsa.requests import Request
+from borsa.runtime.bus import Bus, Once, Origin, Outcome
+from borsa.runtime.log import Recorded
+from borsa.runtime.store import Reader
+
+R = TypeVar("R")
+
+
+class Edge:
+    """Asks, reads and waits on behalf of requests from outside. Lives on one event loop."""
+
+    def __init__(self, bus: Bus, readers: dict[str, Reader], loop: asyncio.AbstractEventLoop) -> None:
+        self._bus = bus
+        self._readers = readers
+        self._loop = loop
+        self._watched: dict[tuple[str, str], list[asyncio.Future[Event]]] = {}
+        for source in readers:
+            bus.listen(source, self)
+
+    async def ask(self, request: Request[R], origin: Origin, once: Once | None = None) -> R:
+        """The reply of the service that answers; raises its `Refused`. The effect is on disk by then."""
+        token: asyncio.Future[Any] = self._loop.create_future()
+        self._bus.ask(request, origin, self, token, once)
+        return await token  # type: ignore[no-any-return]
+
+    @property
+    def services(self) -> Collection[str]:
+        """The services whose data can be read here."""
+        return self._readers.keys()
+
+    def reader(self, service: str) -> Reader:
+        """A service's committed data."""
+        return self._readers[service]
+
+    def watch(self, source: str, about: str) -> asyncio.Future[Event]:
+        """The next event of a source about a subject, or caused by an event id ("orders/1042").
+
+        Watch before reading the state that the event may change: what came earlier is not repeated. Cancel the
+        future when it is no longer wanted.
+        """
+        future: asyncio.Future[Event] = self._loop.create_future()
+        key = (source, about)
+        self._watched.setdefault(key, []).append(future)
+        future.add_done_callback(lambda done: self._unwatch(key, done))
+        return future
+
+    def _unwatch(self, key: tuple[str, str], future: asyncio.Future[Event]) -> None:
+        waiting = self._watched.get(key, [])
+        if future in waiting:
+            waiting.remove(future)
+        if not waiting:
+            self._watched.pop(key, None)
+
+    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
+        """Take the outcomes of a commit, on the writer's thread."""
+        self._loop.call_soon_threadsafe(_resolve, outcomes)
+
+    def observe(self, events: Sequence[Recorded]) -> None:
+        """Take committed events, on the producer's thread."""
+        if not self._watched:
+            return
+        seen = [
+            (about, recorded.event)
+            for recorded in events
+            for about in (recorded.event.subject, recorded.causation)
+            if about is not None and (recorded.source, about) in self._watched
+        ]
+        if seen:
+            self._loop.call_soon_threadsafe(self._wake, events[0].source, seen)
+
+    def _wake(self, source: str, seen: list[tuple[str, Event]]) -> None:
+        for about, event in seen:
+            for future in list(self._watched.get((source, about), ())):
+                if not future.done():
+                    future.set_result(event)
+
+
+def _resolve(outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
+    for future, outcome in outcomes:
+        if future.done():
+            continue  # the client went away; what it asked for is done all the same
+        if isinstance(outcome, Refused):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

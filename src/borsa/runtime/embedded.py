@@ -1,0 +1,57 @@
+"""The bus in one process: committed events go straight to the consumers, a request straight to its writer."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from borsa.requests import Request
+from borsa.runtime.bus import Listener, Once, Origin, Replies
+from borsa.runtime.inbox import Question
+from borsa.runtime.log import Recorded, read_after
+from borsa.runtime.store import Reader
+from borsa.runtime.writer import Writer
+
+
+class EmbeddedBus:
+    """Connects the writers of one process. Attach every writer before the first step."""
+
+    def __init__(self, fetch_events_max: int) -> None:
+        self._fetch_max = fetch_events_max
+        self._writers: dict[str, Writer] = {}
+        self._logs: dict[str, Reader] = {}
+        self._consumers: dict[str, list[Writer]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
+        self._fetching = threading.Lock()
+
+    def add_log(self, source: str, reader: Reader) -> None:
+        """Where the log of a source can be read."""
+        self._logs[source] = reader
+
+    def attach(self, writer: Writer) -> None:
+        """Connect a service's writer."""
+        self._writers[writer.service.name] = writer
+        for source in writer.service.consumes:
+            self._consumers.setdefault(source, []).append(writer)
+
+    def ask(
+        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+    ) -> None:
+        self._writers[request.answered_by].inbox.put(Question(request, origin, replies, token, once))
+
+    def publish(self, source: str, events: Sequence[Recorded]) -> None:
+        for writer in self._consumers.get(source, ()):
+            writer.deliver(source, events)
+        for listener in self._listeners.get(source, ()):
+            listener.observe(events)
+
+    def fetch(self, source: str, after: int) -> Sequence[Recorded]:
+        with self._fetching:
+            return read_after(self._logs[source], source, after, self._fetch_max)
+
+    def listen(self, source: str, listener: Listener) -> None:
+        self._listeners.setdefault(source, []).append(listener)
+
+    def close(self) -> None:
+        """End the connections to the logs."""
+        for reader in self._logs.values():
+            reader.close()

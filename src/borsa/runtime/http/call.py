@@ -1,0 +1,115 @@
+"""What a route's handler has in hand: who calls, with what, and the way to the services."""
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from borsa.events import Event
+from borsa.requests import Request
+from borsa.runtime.auth import Authenticator, Identity
+from borsa.runtime.bus import Once, Origin
+from borsa.runtime.clock import Clock
+from borsa.runtime.edge import Edge
+from borsa.runtime.http.limits import Limits
+from borsa.runtime.store import Reader
+from borsa.settings import Settings
+
+R = TypeVar("R")
+
+
+class Readiness(Protocol):
+    """What is known of the process's health."""
+
+    ready: bool
+
+    def halted(self) -> list[str]:
+        """Streams that stopped."""
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What all requests share. `facts` say what runs here, for /healthz."""
+
+    edge: Edge
+    settings: Settings
+    authenticator: Authenticator
+    limits: Limits
+    clock: Clock
+    health: Readiness
+    facts: Mapping[str, str] = {}
+
+
+class Call:
+    """One request: its identity, parameters and means."""
+
+    __slots__ = ("_identity", "_scope", "means", "once", "origin", "path", "prefer_wait", "query", "service")
+
+    def __init__(
+        self,
+        means: Means,
+        service: str,
+        identity: Identity | None,
+        origin: Origin,
+        path: Mapping[str, str],
+        query: Any,
+        scope: MutableMapping[str, Any],
+        once: Once | None,
+        prefer_wait: int,
+    ) -> None:
+        self.means = means
+        self.service = service
+        self._identity = identity
+        self.origin = origin
+        self.path = path
+        self.query = query
+        self._scope = scope
+        self.once = once
+        self.prefer_wait = prefer_wait
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls; the route's guard has seen to it that somebody does."""
+        if self._identity is None:
+            raise LookupError("a public route has no identity")
+        return self._identity
+
+    @property
+    def address(self) -> str:
+        """The network address of the client."""
+        return address_of(self._scope)
+
+    @property
+    def settings(self) -> Settings:
+        """Every option."""
+        return self.means.settings
+
+    @property
+    def reader(self) -> Reader:
+        """The committed data of the service that the route belongs to."""
+        return self.means.edge.reader(self.service)
+
+    async def ask(self, request: Request[R], *, keyed: bool = True) -> R:
+        """The reply of a service's writer; `keyed` passes the Idempotency-Key on (once for each call)."""
+        return await self.means.edge.ask(request, self.origin, self.once if keyed else None)
+
+    def watch(self, source: str, about: str) -> asyncio.Future[Event]:
+        """The next event about a subject, or caused by an event."""
+        return self.means.edge.watch(source, about)
+
+
+def address_of(scope: MutableMapping[str, Any]) -> str:
+    """The network address of a request's client; forwarded headers are not believed."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+async def first_of(future: asyncio.Future[Event], seconds: float) -> Event | None:
+    """The event, or None when it does not come in time."""
+    try:
+        return await asyncio.wait_for(future, seconds)
+    except TimeoutError:
+        return None

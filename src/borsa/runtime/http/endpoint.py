@@ -1,0 +1,191 @@
+"""The one ASGI endpoint that serves every route: guard, read, decode, handle, encode.
+
+It is a plain ASGI callable, because a request costs more here than anywhere behind it: nothing is made that a route
+does not need.
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+
+from borsa.errors import Refused
+from borsa.runtime import telemetry
+from borsa.runtime.auth import Identity
+from borsa.runtime.bus import Once, Origin
+from borsa.runtime.codec import encode
+from borsa.runtime.http.call import Call, Means, address_of
+from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
+from borsa.runtime.http.route import Answered, Empty, Route
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_log = structlog.get_logger("borsa")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z", re.ASCII)
+_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+_FIXED_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+]
+_JSON = b"application/json"
+
+
+class Endpoint:
+    """Serves one route."""
+
+    def __init__(self, route: Route, means: Means) -> None:
+        self.route = route
+        self._means = means
+        self._decoder = msgspec.json.Decoder(route.body) if route.body else None
+        self._body_max: int = getattr(means.settings, route.body_bytes_max)
+        self._times = telemetry.RequestTimes(route.name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = self._means.clock.ticks()
+        headers = _headers(scope)
+        request_id = self._request_id(headers)
+        try:
+            answered = await self._answer(scope, receive, headers, request_id)
+            status, body, extra = answered.status, answered.body, answered.headers
+        except Refused as refused:
+            status, body = refused.status, document(refused)
+            extra = {"content-type": MEDIA_TYPE} | headers_of(refused)
+        except Exception:
+            _log.exception("request_failed", route=self.route.name, request_id=request_id)
+            status, body, extra = 500, document(Refused("internal_error")), {"content-type": MEDIA_TYPE}
+        await respond(send, status, body, request_id, extra)
+        elapsed = self._means.clock.ticks() - started
+        self._times.observe(status, elapsed)
+        _log.debug(
+            "request",
+            route=self.route.name,
+            status=status,
+            request_id=request_id,
+            microseconds=elapsed // 1000,
+        )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
+    ) -> Answered:
+        route, means = self.route, self._means
+        identity = None
+        if route.access != "public":
+            address = address_of(scope)
+            identity = await means.authenticator.identify(headers.get(b"authorization"), address)
+            _guard(route, identity)
+        body = await self._body(headers, receive) if self._decoder else b""
+        call = Call(
+            means,
+            route.service,
+            identity,
+            Origin(request_id),
+            scope.get("path_params") or {},
+            self._query(scope),
+            scope,
+            self._once(headers, identity, scope, body),
+            self._wait(headers),
+        )
+        if self._decoder is None:
+            result = await route.handle(call)
+        else:
+            result = await route.handle(call, decode_body(self._decoder, body))
+        if type(result) is Answered:
+            encoded = result.body if isinstance(result.body, bytes) else encode(result.body)
+            return Answered(encoded, result.status, result.headers)
+        return Answered(b"" if result is None else encode(result), route.status)
+
+    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        return given if _REQUEST_ID.match(given) else self._means.clock.new_id()
+
+    def _query(self, scope: Scope) -> Any:
+        kind = self.route.query
+        if kind is Empty:
+            return None
+        try:
+            pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=100))
+            return msgspec.convert(pairs, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise invalid(error) from None
+        except ValueError as error:
+            raise Refused("malformed_request", f"The query could not be read: {error}") from None
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        kind = headers.get(b"content-type", _JSON)
+        if not kind.startswith(_JSON) or b"content-encoding" in headers:
+            raise Refused("unsupported_media_type")
+        length = headers.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > self._body_max):
+            raise Refused("body_too_large", f"The body may have {self._body_max} bytes at most")
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Refused("malformed_request", "The client went away before the body was complete")
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > self._body_max:
+                raise Refused("body_too_large", f"The body may have {self._body_max} bytes at most")
+            if not message.get("more_body"):
+                return part if not parts else b"".join([*parts, part])
+            parts.append(part)
+
+    def _once(
+        self, headers: Mapping[bytes, bytes], identity: Identity | None, scope: Scope, body: bytes
+    ) -> Once | None:
+        if self.route.method not in ("POST", "PUT"):
+            return None
+        raw = headers.get(b"idempotency-key")
+        if raw is None:
+            if self.route.key_required:
+                raise Refused("idempotency_key_required", field="Idempotency-Key")
+            return None
+        key = raw.decode("latin-1")
+        if not _KEY.match(key):
+            raise Refused("invalid_request", "Must be 1 to 255 visible ASCII characters", field="Idempotency-Key")
+        asked = f"{self.route.method} {scope['path']}\n".encode() + body
+        owner = identity.user_id if identity else f"address {address_of(scope)}"
+        return Once(owner, key, hashlib.sha256(asked).digest())
+
+    def _wait(self, headers: Mapping[bytes, bytes]) -> int:
+        prefer = headers.get(b"prefer")
+        found = _WAIT.search(prefer.decode("latin-1")) if prefer else None
+        return min(int(found[1]), self._means.settings.wait_seconds_max) if found else 0
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        # two Authorization headers are none: nobody can say which of them was meant
+        headers[name] = b"" if name == b"authorization" and name in headers else value
+    return headers
+
+
+def _guard(route: Route, identity: Identity) -> None:
+    if route.access == "admin" and not identity.is_admin:
+        raise Refused("forbidden")
+    needed = "read" if route.access == "user" and route.method == "GET" else "trade"
+    if needed not in identity.scopes:
+        raise Refused("forbidden", f"This API key has no scope {needed}")
+
+
+async def respond(send: Send, status: int, body: bytes, request_id: str, extra: Mapping[str, str]) -> None:
+    """Send a whole response."""
+    headers = [*_FIXED_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
+    if status != 204:
+        headers.append((b"content-length", str(len(body)).encode("ascii")))
+        if "content-type" not in extra:
+            headers.append((b"content-type", _JSON))
+    headers.extend((name.encode("ascii"), value.encode("latin-1")) for name, value in extra.items())
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

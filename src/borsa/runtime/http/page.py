@@ -1,0 +1,67 @@
+"""Pages of a list: how many, and from where. A cursor is the sort key of the last row seen, and opaque to clients."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from borsa.errors import Refused
+from borsa.money import UNITS_MAX
+
+CURSOR_CHARACTERS_MAX = 512
+"""Longest cursor that is looked at."""
+
+_Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Text = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
+_decoder = msgspec.json.Decoder(tuple[_Number | _Text, ...])
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """The query of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: str | None = None
+
+
+def encode_cursor(*values: int | str) -> str:
+    """The sort key of a page's last row, as clients get it: JSON in unpadded base64url."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).rstrip(b"=").decode()
+
+
+def decode_cursor(text: str | None) -> tuple[int | str, ...] | None:
+    """The sort key that was encoded, or None at the first page; refused when it is no cursor.
+
+    Clients can write cursors of their own: whoever calls checks that the number and types of the values fit.
+    """
+    if text is None:
+        return None
+    if not text or len(text) > CURSOR_CHARACTERS_MAX:
+        raise _malformed()
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        values: tuple[int | str, ...] = _decoder.decode(base64.b64decode(padded, b"-_", validate=True))
+    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
+        raise _malformed() from None
+    if not values or encode_cursor(*values) != text:
+        raise _malformed()
+    return values
+
+
+def _malformed() -> Refused:
+    return Refused("invalid_request", "The cursor is not one that this list gave", field="cursor")
+
+
+def after_cursor(text: str | None, first: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The sort key to continue after: `first` at the first page; refused when its values are of other types."""
+    values = decode_cursor(text)
+    if values is None:
+        return first
+    fits = len(values) == len(first) and all(
+        type(value) is type(expected) and (isinstance(value, str) or abs(value) <= UNITS_MAX)
+        for value, expected in zip(values, first, strict=False)
+    )
+    if not fits:
+        raise _malformed()
+    return values

@@ -1,0 +1,146 @@
+"""Routes that every process has: health, metrics, the API's documents, and the events of its services."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from borsa import __version__
+from borsa.errors import Refused
+from borsa.runtime import telemetry
+from borsa.runtime.asyncapi import asyncapi_document
+from borsa.runtime.codec import encode
+from borsa.runtime.http.call import Call
+from borsa.runtime.http.openapi import openapi_document, readable_page
+from borsa.runtime.http.route import Answered, Route
+from borsa.runtime.log import CloudEvent, cloud_event, read_after
+from borsa.runtime.service import Service
+from borsa.runtime.writer import Writer
+
+
+class Health:
+    """Is this process alive, and is it ready: recovered, not draining, nothing halted?"""
+
+    def __init__(self, writers: Mapping[str, Writer]) -> None:
+        self.ready = False
+        self._writers = writers
+
+    def halted(self) -> list[str]:
+        """Streams that stopped at an event that could not be handled, as "consumer from source"."""
+        return [
+            f"{name} from {stream.source}"
+            for name, writer in self._writers.items()
+            for stream in writer.streams
+            if stream.halted
+        ]
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        newest = {name: writer.last_sequence for name, writer in self._writers.items()}
+        for name, writer in self._writers.items():
+            telemetry.gauge(name, newest[name], len(writer.inbox))
+            for stream in writer.streams:
+                telemetry.gauge_lag(name, stream.source, newest[stream.source] - stream.cursor)
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers. `facts` say what it runs, for example which matching kernel."""
+
+    status: str
+    version: str
+    facts: dict[str, str]
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Whether requests are welcome, and which streams are halted."""
+
+    ready: bool
+    halted: list[str]
+
+
+class EventPage(msgspec.Struct, frozen=True, rename="camel"):
+    """Events of one service in their sequence; `after` of the next page is the last one's sequence."""
+
+    data: list[CloudEvent]
+    next_after: int | None
+
+
+class EventQuery(msgspec.Struct, frozen=True):
+    """Which service's events, and from where; `after` is exclusive."""
+
+    source: str
+    after: Annotated[int, Meta(ge=0, le=2**62)] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+async def alive(call: Call) -> Alive:
+    """GET /healthz"""
+    return Alive("ok", __version__, dict(call.means.facts))
+
+
+async def ready(call: Call) -> Answered:
+    """GET /readyz"""
+    health = call.means.health
+    halted = health.halted()
+    fine = health.ready and not halted
+    return Answered(Ready(fine, halted), 200 if fine else 503)
+
+
+async def metrics(call: Call) -> Answered:
+    """GET /metrics"""
+    call.means.health.measure()
+    return Answered(telemetry.exposition(), 200, {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def read_events(call: Call) -> EventPage:
+    """GET /api/events"""
+    query: EventQuery = call.query
+    source = query.source.removeprefix("borsa/")
+    if source not in call.means.edge.services:
+        raise Refused("invalid_request", "must be the name of a service", field="source")
+    found = read_after(call.means.edge.reader(source), source, query.after, query.limit)
+    more = len(found) == query.limit
+    return EventPage([cloud_event(each) for each in found], found[-1].sequence if more else None)
+
+
+def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
+    """The rows; the documents describe the routes of all services and these."""
+
+    @cache
+    def openapi() -> bytes:
+        return encode(openapi_document([*(r for service in services for r in service.routes), *rows]))
+
+    async def openapi_json(_: Call) -> Answered:
+        return Answered(openapi(), 200)
+
+    async def asyncapi_json(_: Call) -> Answered:
+        return Answered(encode(asyncapi_document()), 200)
+
+    async def docs(_: Call) -> Answered:
+        page = readable_page(msgspec.json.decode(openapi()))
+        headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'self'"}
+        return Answered(page.encode(), 200, headers)
+
+    def public(path: str, handle: Any, summary: str, **more: Any) -> Route:
+        return Route(method="GET", path=path, handle=handle, access="public", summary=summary, **more)
+
+    rows = [
+        public("/healthz", alive, "Is the process alive?", reply=Alive),
+        public("/readyz", ready, "Is it ready: recovered, and not draining?", reply=Ready, also=(503,)),
+        public("/metrics", metrics, "Metrics for Prometheus", media="text/plain"),
+        public("/openapi.json", openapi_json, "This API, as OpenAPI 3.1", media="application/json"),
+        public("/asyncapi.json", asyncapi_json, "Every event, as AsyncAPI 3.0", media="application/json"),
+        public("/docs", docs, "This API, to read", media="text/html"),
+        Route(
+            method="GET",
+            path="/api/events",
+            handle=read_events,
+            access="admin",
+            summary="Replay the events of a service",
+            query=EventQuery,
+            reply=EventPage,
+        ),
+    ]
+    return rows

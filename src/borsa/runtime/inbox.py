@@ -1,0 +1,66 @@
+"""What waits for a writer: questions from outside, and its own deeds that wait for replies."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from borsa.requests import Request
+from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
+from borsa.runtime.service import Asking
+
+
+class Question:
+    """A request, and where its outcome goes."""
+
+    __slots__ = ("once", "origin", "replies", "request", "token")
+
+    def __init__(self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None) -> None:
+        self.request = request
+        self.origin = origin
+        self.replies = replies
+        self.token = token
+        self.once = once
+
+
+class Suspended:
+    """A deed that asked another service; `question` is what it will answer (None for a sweep)."""
+
+    __slots__ = ("asking", "origin", "question")
+
+    def __init__(self, asking: Asking, origin: Origin, question: Question | None) -> None:
+        self.asking = asking
+        self.origin = origin
+        self.question = question
+
+
+Item = Question | tuple[Suspended, Outcome]
+
+
+class Inbox:
+    """A queue that any thread may fill and one writer empties. Also the writer's own ear for replies."""
+
+    def __init__(self, wake: Callable[[], None], items_max: int) -> None:
+        self._items: deque[Item] = deque()
+        self._wake = wake
+        self._items_max = items_max
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, question: Question) -> None:
+        """Add a question; when too many wait, it is refused at once."""
+        if len(self._items) >= self._items_max:
+            question.replies.deliver([(question.token, OVERLOADED)])
+            return
+        self._items.append(question)
+        self._wake()
+
+    def deliver(self, outcomes: Sequence[tuple[Suspended, Outcome]]) -> None:
+        """Add replies to deeds that wait for them: never refused, they finish what was begun."""
+        self._items.extend(outcomes)
+        self._wake()
+
+    def take(self, limit: int) -> list[Item]:
+        """What waits, oldest first."""
+        items = self._items
+        return [items.popleft() for _ in range(min(limit, len(items)))]

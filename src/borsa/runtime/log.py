@@ -1,0 +1,178 @@
+"""The event log and the cursors: two tables that every service has beside its own.
+
+The log is outbox, audit trail and replay source in one: a handler's events are appended in the transaction that makes
+them true, with sequences 1, 2, 3 and no gaps. A cursor is the last sequence that a consumer applied from a producer; it
+moves in the transaction of the effects, so each effect happens once however often an event is delivered.
+"""
+
+import msgspec
+import sqlalchemy as sa
+
+from borsa.events import PUBLISHED, Event
+from borsa.runtime.clock import time_text
+from borsa.runtime.store import Reader, Row, Statement
+
+INTEGER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""A signed 64-bit integer in both databases (SQLite's STRICT tables know no other name for it)."""
+
+
+def strict_table(name: str, metadata: sa.MetaData, *columns: sa.schema.SchemaItem) -> sa.Table:
+    """A table whose types SQLite checks (it does so only where it is told to)."""
+    return sa.Table(name, metadata, *columns, sqlite_strict=True)
+
+
+def runtime_tables(metadata: sa.MetaData) -> None:
+    """Add the tables that the runtime needs to a service's schema."""
+    _log_table(metadata)
+    strict_table(
+        "cursors",
+        metadata,
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("sequence", INTEGER, nullable=False),
+    )
+    strict_table(
+        "answers",
+        metadata,
+        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("code", sa.Text),
+        sa.Column("reply", sa.LargeBinary, nullable=False),
+        sa.Column("time", INTEGER, nullable=False),
+    )
+    strict_table(
+        "dead_letters",
+        metadata,
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("sequence", INTEGER, primary_key=True),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("time", INTEGER, nullable=False),
+    )
+
+
+def _log_table(metadata: sa.MetaData) -> sa.Table:
+    return strict_table(
+        "log",
+        metadata,
+        sa.Column("sequence", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("time", INTEGER, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("correlation", sa.Text, nullable=False),
+        sa.Column("causation", sa.Text),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+    )
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """An event with its place in the log of its source. `data` is the event as JSON, encoded once."""
+
+    source: str
+    sequence: int
+    time: int
+    correlation: str
+    causation: str | None
+    event: Event
+    data: bytes
+
+    @property
+    def id(self) -> str:
+        """The id that causes are named by: "orders/1042"."""
+        return f"{self.source}/{self.sequence}"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered to a request with an Idempotency-Key; `code` is the error's, where it was refused."""
+
+    owner: str
+    key: str
+    fingerprint: bytes
+    code: str | None
+    reply: bytes
+    time: int
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """An event that a follower gave up on."""
+
+    source: str
+    sequence: int
+    error: str
+    time: int
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """The last event of a source that was applied."""
+
+    source: str
+    sequence: int
+
+
+_log = _log_table(sa.MetaData())
+READ_AFTER = Statement(
+    sa.select(_log)
+    .where(_log.c.sequence > sa.bindparam("after"))
+    .order_by(_log.c.sequence)
+    .limit(sa.bindparam("limit"))
+)
+LAST = Statement(sa.select(sa.func.max(_log.c.sequence)))
+
+_DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
+
+
+class LogRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of the log."""
+
+    sequence: int
+    time: int
+    type: str
+    subject: str
+    correlation: str
+    causation: str | None
+    data: bytes
+
+
+def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Recorded]:
+    """The events of a log that follow the sequence `after`, at most `limit` of them."""
+    return [_recorded(source, row) for row in reader.read(READ_AFTER, after=after, limit=limit)]
+
+
+def last_sequence(reader: Reader) -> int:
+    """The sequence of the newest event of a log; 0 when it is empty."""
+    return reader.read(LAST)[0][0] or 0
+
+
+def _recorded(source: str, row: Row) -> Recorded:
+    sequence, time, kind, _, correlation, causation, data = row
+    return Recorded(source, sequence, time, correlation, causation, _DECODERS[kind](data), data)
+
+
+class CloudEvent(msgspec.Struct, frozen=True):
+    """The envelope of an event on the wire: CloudEvents 1.0, with its extensions for sequence and causes."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str
+    sequence: int
+    correlationid: str
+    causationid: str | None
+    data: msgspec.Raw
+
+
+def cloud_event(recorded: Recorded) -> CloudEvent:
+    """An event in its envelope."""
+    return CloudEvent(
+        specversion="1.0",
+        id=recorded.id,
+        source=f"borsa/{recorded.source}",
+        type=type(recorded.event).__name__,
+        time=time_text(recorded.time),
+        subject=recorded.event.subject,
+        sequence=recorded.sequence,
+        correlationid=recorded.correlation,
+        causationid=recorded.causation,
+        data=msgspec.Raw(recorded.data),
+    )

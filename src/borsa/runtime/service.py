@@ -1,0 +1,59 @@
+"""What a service is to the runtime: a manifest that says what it answers, follows and publishes."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from borsa.events import Event
+from borsa.requests import Request
+from borsa.runtime.http.route import Route
+from borsa.runtime.session import Session
+from borsa.settings import Settings
+
+M = TypeVar("M")
+
+Asking = Generator[Request[Any], Any, Any]
+"""A deed that asks other services on its way: it yields requests and is sent their replies.
+
+Each yield ends a transaction: what was staged before it is committed before the question leaves, and the rest runs in a
+later transaction, so whatever was read before must be looked at again.
+"""
+
+Deed = Callable[..., Any]
+"""`deed(tx, memory, request_or_event)`: changes the memory, publishes events, returns the reply or an `Asking`."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """A deed that takes the events of a source many at a time: `deed(tx, memory, list of Recorded)`."""
+
+    deed: Deed
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """A deed that is due every so often: `deed(tx, memory)`."""
+
+    every_seconds: int
+    deed: Deed
+
+
+class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
+    """A service's manifest.
+
+    `memory` opens what the handlers work on; `starts` run once before anything else, each in a transaction of its own,
+    as `deed(tx, memory, fetch)`, where `fetch(source, after)` reads another service's log.
+    `skips_poison`: an event that can't be handled is tried again and then set aside (a follower that can be rebuilt),
+    instead of stopping the service (where skipping would break the books).
+    """
+
+    name: str
+    tables: sa.MetaData
+    memory: Callable[[Session, Settings], M]
+    routes: Sequence[Route]
+    answers: Mapping[type[Any], Deed]
+    consumes: Mapping[str, Mapping[type[Event], Deed] | Batch] = {}
+    publishes: tuple[type[Event], ...] = ()
+    starts: Sequence[Deed] = ()
+    sweeps: Sequence[Sweep] = ()
+    skips_poison: bool = False

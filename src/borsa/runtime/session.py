@@ -1,0 +1,195 @@
+"""What a writer has in hand: tables as mappings, with staged writes that reach the database at the commit.
+
+Handlers read and change records; nothing goes to the database one by one. At the commit each table is written with one
+executemany. A handler is all or nothing: what it staged before it failed is taken back, and the rest of the batch
+goes on. Reads that are not by primary key flush first, so that they see what was staged.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from borsa.runtime.store import Connection, Row, Statement, delete_by_key, select_by_key, upsert
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+_as_row = msgspec.structs.astuple
+
+
+def _check_columns(table: sa.Table, kind: type[msgspec.Struct]) -> None:
+    columns = tuple(column.name for column in table.c)
+    if columns != kind.__struct_fields__:
+        raise TypeError(f"{kind.__name__} must have the columns of {table.name} in their order: {columns}")
+
+
+class Session:
+    """The writer's connection, with everything staged on it since the last commit."""
+
+    def __init__(self, connection: Connection, cached_records_max: int) -> None:
+        self._connection = connection
+        self._cached_max = cached_records_max
+        self._records: list[Records[Any]] = []
+        self._journals: list[Journal[Any]] = []
+        self._undo: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
+
+    @property
+    def dirty(self) -> bool:
+        """Is anything staged since the last commit?"""
+        return bool(self._undo)
+
+    def records(self, table: sa.Table, kind: type[R]) -> "Records[R]":
+        """A table as a mapping from its primary key to a struct with the same columns."""
+        _check_columns(table, kind)
+        made = Records(self, self._connection, table, kind, self._cached_max)
+        self._records.append(made)
+        return made
+
+    def journal(self, table: sa.Table, kind: type[R]) -> "Journal[R]":
+        """A table that only grows."""
+        _check_columns(table, kind)
+        made: Journal[R] = Journal(self, self._connection, table)
+        self._journals.append(made)
+        return made
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        """The rows of a select, staged records included (but not what was appended to journals)."""
+        for table in self._records:
+            table.flush()
+        return self._connection.read(statement, **given)
+
+    def staged(self, undo: Callable[[Any, Any], None], key: Any, before: Any) -> None:
+        """Remember how to take back the change that was just staged."""
+        self._undo.append((undo, key, before))
+
+    def mark(self) -> int:
+        """A point to which `back_to` can return, within this transaction."""
+        return len(self._undo)
+
+    def back_to(self, mark: int) -> None:
+        """Take back everything that was staged since a mark."""
+        while len(self._undo) > mark:
+            undo, key, before = self._undo.pop()
+            undo(key, before)
+
+    def commit(self) -> None:
+        """Write what is staged and make it durable."""
+        for table in self._records:
+            table.flush()
+        for journal in self._journals:
+            journal.flush()
+        self._connection.commit()
+        self._undo.clear()
+        for table in self._records:
+            table.trim()
+
+    def close(self) -> None:
+        """Forget what is not committed, and end the connection."""
+        self._connection.close()
+
+
+class Records(Generic[R]):
+    """A table as a mapping: the newest records are kept in memory, changes are staged."""
+
+    def __init__(
+        self, session: Session, connection: Connection, table: sa.Table, kind: type[R], cached_max: int
+    ) -> None:
+        self._session = session
+        self._connection = connection
+        self._kind = kind
+        self._cached_max = cached_max
+        self._names = [f"key_{at}" for at in range(len(table.primary_key))]
+        self._key_of = attrgetter(*(column.name for column in table.primary_key))
+        self._cache: dict[Any, R | None] = {}
+        self._changed: set[Any] = set()
+        self._select = select_by_key(table)
+        self._delete = delete_by_key(table)
+        self._upsert = upsert(table, connection.dialect)
+
+    def get(self, key: Any) -> R | None:
+        """The record with a primary key (a tuple, where it has several columns)."""
+        if key in self._cache:
+            return self._cache[key]
+        values = key if len(self._names) > 1 else (key,)
+        rows = self._connection.read(self._select, **dict(zip(self._names, values, strict=True)))
+        record = self._kind(*rows[0]) if rows else None
+        if record is not None:
+            self._cache[key] = record
+        return record
+
+    def load(self, row: Row) -> R:
+        """The record of a row that a select of all columns gave; what is in memory wins."""
+        record = self._kind(*row)
+        found = self._cache.setdefault(self._key_of(record), record)
+        return record if found is None else found
+
+    def add(self, record: R) -> None:
+        """Insert a record whose key is known to be new."""
+        self._stage(self._key_of(record), record, None)
+
+    def put(self, record: R) -> None:
+        """Insert the record, or replace the one with its key."""
+        key = self._key_of(record)
+        self._stage(key, record, self.get(key))
+
+    def delete(self, key: Any) -> None:
+        """Remove the record with a key."""
+        self._stage(key, None, self.get(key))
+
+    def _stage(self, key: Any, record: R | None, before: R | None) -> None:
+        self._set(key, record)
+        self._session.staged(self._set, key, before)
+
+    def _set(self, key: Any, record: R | None) -> None:
+        self._cache[key] = record
+        self._changed.add(key)
+
+    def flush(self) -> None:
+        """Write what changed, in the open transaction."""
+        if not self._changed:
+            return
+        cache = self._cache
+        written = [_as_row(record) for key in self._changed if (record := cache[key]) is not None]
+        if written:
+            self._connection.write(self._upsert, written)
+        if len(written) < len(self._changed):
+            self._remove([key for key in self._changed if cache[key] is None])
+        self._changed.clear()
+
+    def _remove(self, keys: list[Any]) -> None:
+        self._connection.write(self._delete, keys if len(self._names) > 1 else [(key,) for key in keys])
+        for key in keys:
+            del self._cache[key]
+
+    def trim(self) -> None:
+        """Forget the records that were longest in memory, when there are too many."""
+        excess = len(self._cache) - self._cached_max
+        if excess > 0:
+            for key in list(self._cache)[: excess + self._cached_max // 4]:
+                del self._cache[key]
+
+
+class Journal(Generic[R]):
+    """A table that only grows: rows are appended, never read back, changed or removed by the writer."""
+
+    def __init__(self, session: Session, connection: Connection, table: sa.Table) -> None:
+        self._session = session
+        self._connection = connection
+        self._insert = Statement(sa.insert(table))
+        self._rows: list[Row] = []
+
+    def append(self, record: R) -> None:
+        """Add a row at the end."""
+        self._rows.append(_as_row(record))
+        self._session.staged(self._drop_last, None, None)
+
+    def _drop_last(self, _key: None, _before: None) -> None:
+        self._rows.pop()
+
+    def flush(self) -> None:
+        """Write the new rows, in the open transaction."""
+        if self._rows:
+            self._connection.write(self._insert, self._rows)
+            self._rows.clear()

@@ -1,0 +1,120 @@
+"""The SQLite driver: one file for each service, WAL, synchronous=FULL, one connection that writes and checkpoints."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.engine import Dialect
+
+from borsa.runtime.migrations import migrate
+from borsa.runtime.store import Row, Statement
+
+DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
+
+CACHE_KIB = 8 * 1024
+"""Page cache of a connection."""
+
+CHECKPOINT_PAGES = 4_000
+"""Pages in the write-ahead log after which the writer moves them into the file."""
+
+
+class SqliteReader:
+    """A connection that can only read; its snapshot is that of the last commit."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute("PRAGMA query_only=ON")
+        self._connection.execute("PRAGMA busy_timeout=5000")
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        text, row = statement.bind(DIALECT, given)
+        return self._connection.execute(text, row).fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class SqliteConnection:
+    """The connection of the single writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._open = False
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=5000",
+            f"cache_size=-{CACHE_KIB}",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+            "temp_store=MEMORY",
+        ):
+            self._connection.execute(f"PRAGMA {pragma}")
+
+    @property
+    def dialect(self) -> Dialect:
+        return DIALECT
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        text, row = statement.bind(DIALECT, given)
+        return self._connection.execute(text, row).fetchall()
+
+    def write(self, statement: Statement, rows: Sequence[Row]) -> None:
+        if not self._open:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._open = True
+        self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+
+    def commit(self) -> None:
+        if self._open:
+            self._connection.execute("COMMIT")
+            self._open = False
+
+    def rollback(self) -> None:
+        if self._open:
+            self._open = False
+            # a full disk makes SQLite roll back by itself, and a second ROLLBACK would raise
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.rollback()
+        self._connection.close()
+
+
+class SqliteDatabase:
+    """One service's file."""
+
+    def __init__(self, name: str, folder: Path, metadata: sa.MetaData) -> None:
+        self.name = name
+        self.path = folder / f"{name}.db"
+        self._metadata = metadata
+
+    def migrate(self) -> None:
+        engine = sa.create_engine(f"sqlite:///{self.path}")
+        # the driver would commit before each change of the schema: BEGIN and COMMIT are said here instead
+        sa.event.listen(engine, "connect", _leave_transactions_to_us)
+        sa.event.listen(engine, "begin", _begin)
+        try:
+            migrate(self.name, engine, self._metadata)
+        finally:
+            engine.dispose()
+
+    def connect(self) -> SqliteConnection:
+        return SqliteConnection(self.path)
+
+    def reader(self) -> SqliteReader:
+        return SqliteReader(self.path)
+
+
+def _leave_transactions_to_us(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,114 @@
+"""The store seam: statements written once for both databases, and what a driver has to offer.
+
+Statements are SQLAlchemy Core, compiled once for each dialect; on the hot path the compiled text goes straight to
+the driver's executemany with tuples. Columns are integers, texts and bytes only, so that no value needs conversion.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+Row = tuple[Any, ...]
+
+
+class Statement:
+    """A Core statement, compiled once for each dialect that runs it."""
+
+    def __init__(self, core: sa.Executable) -> None:
+        self._core = core
+        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
+
+    def compiled(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+        """The SQL text, and (name, fixed value) of its parameters in their order."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            compiled = self._core.compile(dialect=dialect)  # type: ignore[attr-defined]
+            names = compiled.positiontup or ()
+            fixed = compiled.params
+            found = (str(compiled), tuple((name, fixed.get(name)) for name in names))
+            self._compiled[dialect.name] = found
+        return found
+
+    def bind(self, dialect: Dialect, given: dict[str, Any]) -> tuple[str, Row]:
+        """The SQL text and its parameters as the driver takes them."""
+        text, names = self.compiled(dialect)
+        return text, tuple(given.get(name, fixed) for name, fixed in names)
+
+
+class Reader(Protocol):
+    """Reads committed rows; never blocks the writer."""
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        """The rows of a select."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+class Connection(Reader, Protocol):
+    """The one connection of a database that writes. A transaction opens with the first write."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL this database speaks."""
+
+    def write(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """Run a statement for each row, in the open transaction."""
+
+    def commit(self) -> None:
+        """Make everything since the first write durable; returns when it is on disk."""
+
+    def rollback(self) -> None:
+        """Forget everything since the first write."""
+
+
+class Database(Protocol):
+    """One service's data."""
+
+    name: str
+
+    def migrate(self) -> None:
+        """Bring the schema to this version's; refuse a newer one."""
+
+    def connect(self) -> Connection:
+        """The connection of the single writer."""
+
+    def reader(self) -> Reader:
+        """A connection that can only read."""
+
+
+def upsert(table: sa.Table, dialect: Dialect) -> Statement:
+    """Insert a row of all columns, or overwrite the one with the same primary key."""
+    make = _insert_of(dialect)
+    insert = make(table)
+    rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    keys = [column.name for column in table.primary_key]
+    if rest:
+        return Statement(insert.on_conflict_do_update(index_elements=keys, set_=rest))
+    return Statement(insert.on_conflict_do_nothing(index_elements=keys))
+
+
+def _insert_of(dialect: Dialect) -> Any:
+    if dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert
+    from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+    return postgresql_insert
+
+
+def select_by_key(table: sa.Table) -> Statement:
+    """All columns of the row with a primary key; the parameters are named key_0, key_1 ..."""
+    return Statement(sa.select(table).where(*_keys(table)))
+
+
+def delete_by_key(table: sa.Table) -> Statement:
+    """Remove the row with a primary key."""
+    return Statement(sa.delete(table).where(*_keys(table)))
+
+
+def _keys(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    return [column == sa.bindparam(f"key_{at}") for at, column in enumerate(table.primary_key)]

@@ -1,0 +1,100 @@
+"""A consumer's side of events: queues in memory, cursors in the database, and the log for what is missing.
+
+A consumer that keeps up gets events from memory. One that does not (or has just started) reads the producer's log.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from borsa.runtime.log import Cursor, Recorded
+from borsa.runtime.session import Session
+
+Fetch = Callable[[str, int], Sequence[Recorded]]
+
+
+class Stream:
+    """The events of one source on their way to one consumer."""
+
+    def __init__(self, source: str, cursor: int, events_max: int) -> None:
+        self.source = source
+        self.cursor = cursor
+        self.halted = False
+        self._events_max = events_max
+        self._queue: deque[Recorded] = deque()
+        self._behind = True
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def deliver(self, events: Sequence[Recorded]) -> None:
+        """Take committed events, from the producer's thread. What does not fit is read from the log later."""
+        if len(self._queue) + len(events) > self._events_max:
+            self._behind = True
+            return
+        self._queue.extend(events)
+
+    def take(self, limit: int, fetch: Fetch) -> list[Recorded]:
+        """The next events after the cursor, in sequence without a gap, each of them once."""
+        if self.halted:
+            return []
+        ready = self._from_memory(self.cursor, limit)
+        if not ready and (self._behind or self._queue):
+            ready = self._from_log(fetch)
+        return ready
+
+    def rewind(self) -> None:
+        """Go back to the log for what was taken beyond the cursor but not applied."""
+        self._behind = True
+
+    def _from_memory(self, cursor: int, limit: int) -> list[Recorded]:
+        queue = self._queue
+        ready: list[Recorded] = []
+        while queue and len(ready) < limit:
+            event = queue[0]
+            if event.sequence > cursor + 1:
+                break
+            queue.popleft()
+            if event.sequence == cursor + 1:
+                ready.append(event)
+                cursor += 1
+        return ready
+
+    def _from_log(self, fetch: Fetch) -> list[Recorded]:
+        # cleared before the log is read: an event that overflows the queue meanwhile sets it again
+        self._behind = False
+        fetched = list(fetch(self.source, self.cursor))
+        if fetched:
+            self._behind = True
+        return fetched
+
+
+class Streams:
+    """All streams that a service consumes, with their cursors."""
+
+    def __init__(
+        self, session: Session, cursors: sa.Table, sources: Iterable[str], events_max: int, fetch: Fetch
+    ) -> None:
+        self._cursors = session.records(cursors, Cursor)
+        self._fetch = fetch
+        self._streams = {source: Stream(source, self._stored(source), events_max) for source in sources}
+
+    def _stored(self, source: str) -> int:
+        cursor = self._cursors.get(source)
+        return cursor.sequence if cursor else 0
+
+    def __iter__(self) -> Iterator[Stream]:
+        return iter(self._streams.values())
+
+    def deliver(self, source: str, events: Sequence[Recorded]) -> None:
+        """Take committed events of a source."""
+        self._streams[source].deliver(events)
+
+    def take(self, limit: int) -> list[tuple[Stream, list[Recorded]]]:
+        """For each stream, the events that are next."""
+        return [(stream, events) for stream in self if (events := stream.take(limit, self._fetch))]
+
+    def store(self, stream: Stream) -> None:
+        """Keep where a stream's cursor is, in the transaction of the effects."""
+        self._cursors.put(Cursor(stream.source, stream.cursor))

@@ -1,0 +1,87 @@
+"""Structured logs and Prometheus metrics."""
+
+import logging
+import sys
+from contextlib import AbstractContextManager
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+_COMMITS = Histogram(
+    "borsa_commit_seconds",
+    "Time of a group commit, until it is on disk",
+    ["service"],
+    registry=REGISTRY,
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+_REQUESTS = Histogram(
+    "borsa_http_seconds",
+    "Time of an HTTP request",
+    ["route", "status"],
+    registry=REGISTRY,
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5),
+)
+_EVENTS = Gauge("borsa_log_sequence", "Newest event of a service's log", ["service"], registry=REGISTRY)
+_LAG = Gauge("borsa_lag_events", "Events that a consumer has not applied", ["service", "source"], registry=REGISTRY)
+_WAITING = Gauge("borsa_inbox_items", "Requests that wait for a service", ["service"], registry=REGISTRY)
+_SET_ASIDE = Counter("borsa_dead_letters_total", "Events that a follower gave up on", ["service"], registry=REGISTRY)
+
+
+def commit_seconds(service: str) -> AbstractContextManager[object]:
+    """Measures the time of a commit."""
+    return _COMMITS.labels(service).time()
+
+
+def set_aside(service: str) -> None:
+    """Counts an event that a follower gave up on."""
+    _SET_ASIDE.labels(service).inc()
+
+
+class RequestTimes:
+    """Measures the requests of one route, with a child metric for each status made once."""
+
+    def __init__(self, route: str) -> None:
+        self._route = route
+        self._children: dict[int, Histogram] = {}
+
+    def observe(self, status: int, nanoseconds: int) -> None:
+        """One request took so long."""
+        child = self._children.get(status)
+        if child is None:
+            child = self._children[status] = _REQUESTS.labels(self._route, str(status))
+        child.observe(nanoseconds / 1e9)
+
+
+def gauge(service: str, last_sequence: int, waiting: int) -> None:
+    """Where a service's log and inbox stand."""
+    _EVENTS.labels(service).set(last_sequence)
+    _WAITING.labels(service).set(waiting)
+
+
+def gauge_lag(service: str, source: str, events: int) -> None:
+    """How far a consumer is behind a producer."""
+    _LAG.labels(service, source).set(events)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)
+
+
+def start_logging(level: str) -> None:
+    """JSON lines on standard error, one event a line; control characters in values are escaped."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,242 @@
+"""The single writer of a service: drains what waits, handles it in order, commits once, then answers and publishes.
+
+Nobody is answered and no event leaves before the commit is on disk. A writer is stepped from outside and has no thread
+of its own: `worker.py` turns the crank, and a simulation can turn it in any order.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import structlog
+
+from borsa.errors import Refused
+from borsa.requests import Request
+from borsa.runtime import telemetry
+from borsa.runtime.answers import Answers
+from borsa.runtime.bus import Bus, Origin, Outcome, Replies
+from borsa.runtime.clock import Clock
+from borsa.runtime.inbox import Inbox, Question, Suspended
+from borsa.runtime.log import DeadLetter, Recorded, last_sequence
+from borsa.runtime.service import Asking, Batch, Deed, Service, Sweep
+from borsa.runtime.session import Session
+from borsa.runtime.store import Connection
+from borsa.runtime.streams import Stream, Streams
+from borsa.runtime.transaction import Transaction
+from borsa.settings import Settings
+
+_log = structlog.get_logger("borsa")
+
+SECOND_NS = 1_000_000_000
+
+
+class Writer:
+    """Owns a service's data. Not thread-safe but for its inbox and streams, which any thread may fill."""
+
+    def __init__(
+        self,
+        service: Service[Any],
+        connection: Connection,
+        bus: Bus,
+        clock: Clock,
+        settings: Settings,
+        wake: Callable[[], None],
+    ) -> None:
+        self.service = service
+        self.inbox = Inbox(wake, settings.inbox_items_max)
+        self._bus = bus
+        self._clock = clock
+        self._wake = wake
+        self._items_max = settings.batch_items_max
+        self._tries_max = settings.deliveries_tries_max
+        self._session = Session(connection, settings.cached_records_max)
+        tables = service.tables.tables
+        self._tx = Transaction(service.name, self._session, tables["log"], last_sequence(connection), clock)
+        self._answers = Answers(self._session, tables["answers"])
+        self._dead = self._session.records(tables["dead_letters"], DeadLetter)
+        self.streams = Streams(
+            self._session, tables["cursors"], service.consumes, settings.stream_events_max, bus.fetch
+        )
+        self.memory = service.memory(self._session, settings)
+        self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in service.sweeps]
+        self._asked: list[tuple[Request[Any], Suspended]] = []
+        self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
+        self._tries: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Run what the service does before anything else: load, replay, first start."""
+        for deed in self.service.starts:
+            self._tx.begin()
+            self._tx.origin = Origin(f"start-{self._clock.new_id()}")
+            deed(self._tx, self.memory, self._bus.fetch)
+            self._commit()
+
+    def deliver(self, source: str, events: Sequence[Recorded]) -> None:
+        """Take committed events of a producer, on its thread."""
+        self.streams.deliver(source, events)
+        self._wake()
+
+    def step(self) -> bool:
+        """Handle what waits in one transaction; False when nothing did."""
+        items = self.inbox.take(self._items_max)
+        arrived = self.streams.take(self._items_max)
+        sweeps = self._sweeps_due() if self._due else ()
+        if not (items or arrived or sweeps):
+            return False
+        self._tx.begin()
+        for stream, events in arrived:
+            self._consume(stream, events)
+        for item in items:
+            if isinstance(item, Question):
+                self._answer(item)
+            else:
+                self._attempt(item[0], self._resume, *item)
+        for sweep in sweeps:
+            self._sweep(sweep)
+        self._commit()
+        return True
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the newest event of the service's log."""
+        return self._tx.last_sequence
+
+    def close(self) -> None:
+        """End the connection; what is not committed never happened."""
+        self._session.close()
+
+    # requests ------------------------------------------------------------------------------------------------------
+
+    def _answer(self, question: Question) -> None:
+        if question.once is not None:
+            try:
+                kept = self._answers.begin(question.once, question.request)
+            except Refused as refused:
+                kept = refused
+            if kept is not None:
+                self._say(question, kept)
+                return
+        deed = self.service.answers[type(question.request)]
+        self._attempt(question, self._run, deed, question)
+
+    def _run(self, deed: Deed, question: Question) -> None:
+        result = deed(self._tx, self.memory, question.request)
+        if isinstance(result, Generator):
+            self._advance(Suspended(result, question.origin, question), None)
+        else:
+            self._end(question, result)
+
+    def _resume(self, suspended: Suspended, outcome: Outcome) -> None:
+        self._advance(suspended, outcome)
+
+    def _advance(self, suspended: Suspended, outcome: Outcome) -> None:
+        try:
+            if isinstance(outcome, Refused):
+                asked = suspended.asking.throw(outcome)
+            else:
+                asked = suspended.asking.send(outcome)
+        except StopIteration as end:
+            if suspended.question is not None:
+                self._end(suspended.question, end.value)
+            return
+        self._asked.append((asked, suspended))
+
+    def _attempt(self, subject: Question | Suspended, act: Callable[..., None], *given: Any) -> None:
+        """Act for a question, all or nothing: a refusal or a fault takes back what it staged."""
+        question = subject if isinstance(subject, Question) else subject.question
+        self._tx.origin = subject.origin
+        mark = self._session.mark()
+        try:
+            act(*given)
+            return
+        except Refused as refused:
+            outcome = refused
+        except Exception:
+            name = type(question.request).__name__ if question else "sweep"
+            _log.exception("handler_failed", service=self.service.name, request=name)
+            outcome = Refused("internal_error")
+        self._session.back_to(mark)
+        if question is not None:
+            self._end(question, outcome)
+
+    def _end(self, question: Question, outcome: Outcome) -> None:
+        if question.once is not None:
+            self._answers.end(question.once, outcome, self._tx.now)
+        self._say(question, outcome)
+
+    def _say(self, question: Question, outcome: Outcome) -> None:
+        self._outcomes.setdefault(question.replies, []).append((question.token, outcome))
+
+    # events --------------------------------------------------------------------------------------------------------
+
+    def _consume(self, stream: Stream, events: list[Recorded]) -> None:
+        takes = self.service.consumes[stream.source]
+        mark = self._session.mark()
+        try:
+            if isinstance(takes, Batch):
+                takes.deed(self._tx, self.memory, events)
+            else:
+                for recorded in events:
+                    deed = takes.get(type(recorded.event))
+                    if deed is not None:
+                        self._tx.origin = Origin(recorded.correlation, recorded.id)
+                        mark = self._session.mark()
+                        deed(self._tx, self.memory, recorded.event)
+                    stream.cursor = recorded.sequence
+        except Exception as error:
+            self._session.back_to(mark)
+            self._poisoned(stream, error)
+        else:
+            stream.cursor = events[-1].sequence
+        self.streams.store(stream)
+
+    def _poisoned(self, stream: Stream, error: Exception) -> None:
+        sequence = stream.cursor + 1
+        where = {"service": self.service.name, "source": stream.source, "sequence": sequence}
+        stream.rewind()
+        tries = self._tries[stream.source] = self._tries.get(stream.source, 0) + 1
+        if self.service.skips_poison and tries >= self._tries_max:
+            _log.exception("event_set_aside", **where)
+            self._dead.put(DeadLetter(stream.source, sequence, repr(error), self._tx.now))
+            stream.cursor = sequence
+            self._tries[stream.source] = 0
+        elif not self.service.skips_poison:
+            _log.critical("stream_halted", exc_info=error, **where)
+            stream.halted = True
+
+    # sweeps --------------------------------------------------------------------------------------------------------
+
+    def _sweeps_due(self) -> list[Sweep]:
+        now = self._clock.ticks()
+        due = [sweep for at, sweep in self._due if at <= now]
+        if due:
+            self._due = [(now + sweep.every_seconds * SECOND_NS if at <= now else at, sweep) for at, sweep in self._due]
+        return due
+
+    def _sweep(self, sweep: Sweep) -> None:
+        origin = Origin(f"sweep-{self._clock.new_id()}")
+        self._attempt(Suspended(_nothing(), origin, None), self._run_sweep, sweep, origin)
+
+    def _run_sweep(self, sweep: Sweep, origin: Origin) -> None:
+        result = sweep.deed(self._tx, self.memory)
+        if isinstance(result, Generator):
+            self._advance(Suspended(result, origin, None), None)
+
+    # the end of a batch --------------------------------------------------------------------------------------------
+
+    def _commit(self) -> None:
+        if self._session.dirty:
+            with telemetry.commit_seconds(self.service.name):
+                self._session.commit()
+        events = self._tx.committed()
+        outcomes, self._outcomes = self._outcomes, {}
+        asked, self._asked = self._asked, []
+        if events:
+            self._bus.publish(self.service.name, events)
+        for replies, said in outcomes.items():
+            replies.deliver(said)
+        for request, suspended in asked:
+            self._bus.ask(request, suspended.origin, self.inbox, suspended)
+
+
+def _nothing() -> Asking:
+    yield from ()
