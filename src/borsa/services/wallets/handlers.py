@@ -1,0 +1,299 @@
+"""The deeds of wallets: holds before an order, settlement after a trade, releases when an order ends."""
+
+import msgspec
+
+from borsa import markets
+from borsa.errors import Refused
+from borsa.events import (
+    Cause,
+    MarketCreated,
+    OrderAmended,
+    OrderAmendRejected,
+    OrderAmendRequested,
+    OrderClosed,
+    OrderCreated,
+    TradeExecuted,
+    UserCreated,
+)
+from borsa.markets import amount_text, amount_units, notional_units
+from borsa.requests import CloseWallets, ConfirmHolds, Done, HoldFunds, HoldPlaced, HoldsKnown, ReverseTrade
+from borsa.runtime.service import Asking
+from borsa.runtime.streams import Fetch
+from borsa.runtime.transaction import Transaction
+from borsa.services.wallets import model
+from borsa.services.wallets.ledger import post
+from borsa.services.wallets.model import (
+    CLOSED,
+    OPEN,
+    VOID,
+    Asset,
+    CloseWallet,
+    Deposit,
+    Hold,
+    OpenWallet,
+    Reversal,
+    Wallet,
+    WalletState,
+)
+from borsa.services.wallets.store import Memory
+
+DAY = 24 * 3600 * 1_000_000
+CONFIRMED_AT_ONCE_MAX = 500
+WALLETS_MAX = 100
+"""Open wallets of one user."""
+
+DONE = Done()
+
+
+# holds -------------------------------------------------------------------------------------------------------------
+
+
+def hold_funds(tx: Transaction, memory: Memory, request: HoldFunds) -> HoldPlaced | Refused:
+    """Reserve funds for an order; the same id asked again has the same answer."""
+    known = memory.holds.get(request.hold_id)
+    if known is not None:
+        return _known(known, request)
+    try:
+        wallet = _wallet_for(memory, request)
+        balance = memory.balance(wallet.wallet_id, request.asset)
+        hold = model.place(request, wallet.wallet_id, balance, tx.now)
+    except Refused as refused:
+        # returned, not raised: that this id was refused is kept
+        memory.holds.add(model.refused(request, tx.now))
+        return refused
+    memory.holds.add(hold)
+    memory.unconfirmed[hold.hold_id] = tx.now
+    post(tx, memory, model.hold_moves(hold), Cause(kind="hold", reference=str(hold.order_id)))
+    return HoldPlaced(hold.wallet_id, hold.placed)
+
+
+def _known(hold: Hold, request: HoldFunds) -> HoldPlaced | Refused:
+    if hold.status in (model.REFUSED, VOID):
+        return Refused("insufficient_funds", f"There was not enough {request.asset} available")
+    same = hold.order_id == request.order_id and hold.asset == request.asset
+    if not same or (hold.placed != request.amount and not request.at_most):
+        raise ValueError(f"hold {hold.hold_id} exists for something else")
+    return HoldPlaced(hold.wallet_id, hold.placed)
+
+
+def _wallet_for(memory: Memory, request: HoldFunds) -> Wallet:
+    if request.wallet_id is None:
+        wallet = memory.default_of(request.user_id)
+        if wallet is None:
+            raise Refused("insufficient_funds", "The user has no wallet yet")
+    else:
+        wallet = memory.wallets.get(request.wallet_id)
+    if wallet is None or wallet.user_id != request.user_id:
+        raise Refused("not_found", "There is no such wallet", field="walletId")
+    if wallet.state != OPEN:
+        raise Refused("wallet_closed")
+    return wallet
+
+
+def on_order_created(_: Transaction, memory: Memory, event: OrderCreated) -> None:
+    """The order of a hold exists."""
+    memory.unconfirmed.pop(event.order_id, None)
+
+
+def on_amend_requested(_: Transaction, memory: Memory, event: OrderAmendRequested) -> None:
+    """The amendment of an extra hold exists."""
+    memory.unconfirmed.pop(extra_hold_id(event.order_id, event.revision), None)
+
+
+def extra_hold_id(order_id: str, revision: int) -> str:
+    """The hold of what an amendment needs more."""
+    return f"{order_id}:r{revision}"
+
+
+def confirm_holds(tx: Transaction, memory: Memory) -> Asking:
+    """Ask about holds that have been without an order for seconds, and void those that will never have one."""
+    before = tx.now - memory.settings.unconfirmed_hold_seconds * 1_000_000
+    stale = [hold_id for hold_id, placed_at in memory.unconfirmed.items() if placed_at <= before]
+    stale = stale[:CONFIRMED_AT_ONCE_MAX]
+    if not stale:
+        return
+    known: HoldsKnown = yield ConfirmHolds(hold_ids=stale)
+    for hold_id in set(stale).intersection(known.exist):
+        memory.unconfirmed.pop(hold_id, None)
+    for hold_id in stale:
+        if hold_id not in known.exist and memory.unconfirmed.pop(hold_id, None) is not None:
+            _release(tx, memory, memory.holds.get(hold_id), 0, VOID)
+
+
+def _release(tx: Transaction, memory: Memory, hold: Hold | None, needed: int, status: str = CLOSED) -> None:
+    """Bring an open hold down to what is still needed."""
+    if hold is None or hold.status != OPEN:
+        return
+    after, released = model.release(hold, needed, status)
+    memory.holds.put(after)
+    moves = model.release_moves(hold, released)
+    if moves:
+        post(tx, memory, moves, Cause(kind="release", reference=str(hold.order_id)))
+
+
+# the engine's word -------------------------------------------------------------------------------------------------
+
+
+def on_trade(tx: Transaction, memory: Memory, event: TradeExecuted) -> None:
+    """Settle both legs and the fees as one entry; what a fill below the limit saved is free at once."""
+    buyer, seller = _hold(memory, event.buy_order_id), _hold(memory, event.sell_order_id)
+    quantity = amount_units(event.quantity)
+    cost = notional_units(event.price, quantity)
+    buyer, improvement = model.spend(buyer, cost, amount_units(event.buyer_hold))
+    memory.holds.put(buyer)
+    seller, beyond = model.spend(seller, quantity, amount_units(event.seller_hold))
+    memory.holds.put(seller)
+    if beyond:
+        raise ValueError(f"sell order {event.sell_order_id} held {beyond} more than its quantity")
+    fees = amount_units(event.buyer_fee), amount_units(event.seller_fee)
+    moves = model.settle_moves(buyer, seller, cost, quantity, *fees, improvement)
+    causes = {
+        seller.wallet_id: _trade_cause(event, "sell"),
+        buyer.wallet_id: _trade_cause(event, "buy"),
+    }
+    post(tx, memory, moves, Cause(kind="trade", reference=event.trade_id), of_wallet=causes)
+
+
+def _hold(memory: Memory, order_id: str) -> Hold:
+    hold = memory.holds.get(order_id)
+    if hold is None:
+        raise LookupError(f"order {order_id} has no hold")
+    return hold
+
+
+def _trade_cause(event: TradeExecuted, side: str) -> Cause:
+    return Cause(kind="trade", reference=event.trade_id, symbol=event.symbol, side=side, price=event.price)
+
+
+def on_closed(tx: Transaction, memory: Memory, event: OrderClosed) -> None:
+    """Release what an ended order still holds: exactly what the ledger has."""
+    _release(tx, memory, memory.holds.get(event.order_id), 0)
+
+
+def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
+    """The new terms hold: an extra hold becomes part of the order's, a smaller need is released."""
+    hold = _hold(memory, event.order_id)
+    extra = memory.holds.get(extra_hold_id(event.order_id, event.revision))
+    if extra is not None and extra.status == OPEN:
+        hold, extra = model.merge(hold, extra)
+        memory.holds.put(hold)
+        memory.holds.put(extra)
+    _release(tx, memory, hold, amount_units(event.hold))
+
+
+def on_amend_rejected(tx: Transaction, memory: Memory, event: OrderAmendRejected) -> None:
+    """The old terms stand: what the amendment held is released."""
+    _release(tx, memory, memory.holds.get(extra_hold_id(event.order_id, event.revision)), 0)
+
+
+def reverse_trade(tx: Transaction, memory: Memory, request: ReverseTrade) -> Done:
+    """Bust: one reversing entry, or a refusal when a party no longer has what it received."""
+    if memory.reversals.get(request.trade_id) is not None:
+        return DONE
+    buyer = _hold(memory, str(request.buyer_order_id))
+    seller = _hold(memory, str(request.seller_order_id))
+    moves = model.reverse_moves(request, buyer.wallet_id, seller.wallet_id)
+    cause = Cause(
+        kind="bust", reference=str(request.trade_id), symbol=request.symbol, price=request.price, reason=request.reason
+    )
+    sides = {seller.wallet_id: _side(cause, "sell"), buyer.wallet_id: _side(cause, "buy")}
+    entry_id = post(tx, memory, moves, cause, of_wallet=sides)
+    memory.reversals.add(Reversal(request.trade_id, entry_id))
+    return DONE
+
+
+def _side(cause: Cause, side: str) -> Cause:
+    return msgspec.structs.replace(cause, side=side)
+
+
+# wallets -----------------------------------------------------------------------------------------------------------
+
+
+def first_start(_: Transaction, memory: Memory, _fetch: Fetch) -> None:
+    """Know the assets of the shipped markets."""
+    for market in markets.SHIPPED:
+        _learn(memory, market.base, market.quote)
+
+
+def on_market_created(_: Transaction, memory: Memory, event: MarketCreated) -> None:
+    """Know the assets of a new market."""
+    _learn(memory, event.base, event.quote)
+
+
+def _learn(memory: Memory, *assets: str) -> None:
+    for asset in assets:
+        if memory.assets.get(asset) is None:
+            memory.assets.add(Asset(asset))
+
+
+def on_user_created(tx: Transaction, memory: Memory, event: UserCreated) -> None:
+    """Every user has a default wallet."""
+    if memory.default_of(event.user_id) is None:
+        memory.wallets.add(Wallet(tx.new_id(), event.user_id, "default", 1, OPEN, "", tx.now))
+
+
+def open_wallet(tx: Transaction, memory: Memory, request: OpenWallet) -> Wallet:
+    """A further wallet."""
+    mine = [wallet for wallet in memory.of_user(request.user_id) if wallet.state == OPEN]
+    if len(mine) >= WALLETS_MAX:
+        raise Refused("above_cap", f"A user may have {WALLETS_MAX} wallets")
+    wallet = Wallet(tx.new_id(), request.user_id, request.name, 0, OPEN, "", tx.now)
+    memory.wallets.add(wallet)
+    return wallet
+
+
+def close_wallet(_: Transaction, memory: Memory, request: CloseWallet) -> Done:
+    """Close an empty wallet; its history stays."""
+    wallet = _wallet(memory, request.wallet_id, request.user_id)
+    if wallet.is_default:
+        raise Refused("default_wallet")
+    if left := _left(memory, wallet):
+        raise Refused("wallet_not_empty", f"The wallet still holds {left}")
+    memory.wallets.put(msgspec.structs.replace(wallet, state=CLOSED))
+    return DONE
+
+
+def close_wallets(_: Transaction, memory: Memory, request: CloseWallets) -> Done:
+    """Close all wallets of a user who leaves, or say what is left in them."""
+    mine = memory.of_user(request.user_id)
+    if left := ", ".join(filter(None, (_left(memory, wallet) for wallet in mine))):
+        raise Refused("user_not_empty", f"The user's wallets still hold {left}")
+    for wallet in mine:
+        memory.wallets.put(msgspec.structs.replace(wallet, state=CLOSED))
+    return DONE
+
+
+def _left(memory: Memory, wallet: Wallet) -> str:
+    return ", ".join(
+        f"{amount_text(each.asset, each.available + each.held)} {each.asset}"
+        for each in memory.balances_of(wallet)
+        if each.available or each.held
+    )
+
+
+def _wallet(memory: Memory, wallet_id: str, user_id: str | None) -> Wallet:
+    wallet = memory.wallets.get(wallet_id)
+    if wallet is None or wallet.state != OPEN or user_id not in (None, wallet.user_id):
+        raise Refused("not_found")
+    return wallet
+
+
+def deposit(tx: Transaction, memory: Memory, request: Deposit) -> WalletState:
+    """An adjustment or play money: one balanced posting against the outside world."""
+    wallet = _wallet(memory, request.wallet_id, request.user_id)
+    if memory.assets.get(request.asset) is None:
+        raise Refused("invalid_request", "must be an asset that some market trades", field="asset")
+    if request.kind == "adjustment":
+        _check_daily_cap(tx, memory, request)
+    moves = model.deposit_moves(wallet.wallet_id, request.asset, request.delta)
+    cause = Cause(kind=request.kind, reference=tx.origin.correlation, reason=request.reason)
+    post(tx, memory, moves, cause, author=request.author)
+    wallet = _wallet(memory, request.wallet_id, request.user_id)
+    return WalletState(wallet, memory.balances_of(wallet))
+
+
+def _check_daily_cap(tx: Transaction, memory: Memory, request: Deposit) -> None:
+    cap = amount_units(memory.settings.adjustment_daily_max)
+    if memory.adjusted_since(request.asset, tx.now - DAY) + abs(request.delta) > cap:
+        amount = f"{memory.settings.adjustment_daily_max} {request.asset}"
+        raise Refused("approval_needed", f"Above {amount} a day a second admin is needed", field="delta")

@@ -1,0 +1,1 @@
+"""Schema changes of wallets, applied in their order."""

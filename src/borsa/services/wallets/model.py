@@ -1,0 +1,278 @@
+"""The law of money: double entry, holds, and what each cause moves. Pure.
+
+Every entry sums to zero per asset over users' available and held, fees, and the outside world. A balance is the fold
+of its postings; a hold is a reservation for one order and never spends more than was placed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from borsa.errors import Refused
+from borsa.money import UNITS_MAX
+from borsa.requests import Done, HoldFunds, Request, ReverseTrade
+
+WORLD = "world"
+"""The wallet of everything outside: what users were given was taken from it, so its balance is below zero."""
+
+FEES = "fees"
+"""The wallet that fees go to."""
+
+AVAILABLE, HELD = "available", "held"
+OPEN, CLOSED, VOID, REFUSED = "open", "closed", "void", "refused"
+
+
+class Wallet(msgspec.Struct, frozen=True):
+    """A user's wallet; `assets` names those it ever had, separated by spaces."""
+
+    wallet_id: str
+    user_id: str
+    name: str
+    is_default: int
+    state: str
+    assets: str
+    created_at: int
+
+
+class Balance(msgspec.Struct, frozen=True, gc=False):
+    """One asset of one wallet, in units; `version` is the entry that changed it last."""
+
+    wallet_id: str
+    asset: str
+    available: int
+    held: int
+    version: int
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One balanced fact of the ledger: `kind` and `reference` say why (hold 1042, trade 1042000000 ...)."""
+
+    entry_id: int
+    time: int
+    kind: str
+    reference: str
+    reason: str | None
+    author: str | None
+
+
+class Posting(msgspec.Struct, frozen=True, gc=False):
+    """One line of an entry: units added to (or, negative, taken from) a bucket of a wallet."""
+
+    entry_id: int
+    line: int
+    wallet_id: str
+    asset: str
+    bucket: str
+    amount: int
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """A posting before it has its place in the ledger."""
+
+    wallet_id: str
+    asset: str
+    bucket: str
+    amount: int
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Funds reserved for an order, or for what one of its amendments needs more. placed = spent + released + rest."""
+
+    hold_id: str
+    order_id: int
+    user_id: str
+    wallet_id: str
+    asset: str
+    placed: int
+    spent: int
+    released: int
+    status: str
+    placed_at: int
+
+    @property
+    def remaining(self) -> int:
+        """Units still reserved."""
+        return self.placed - self.spent - self.released
+
+
+class Reversal(msgspec.Struct, frozen=True):
+    """A trade whose money was moved back, and the entry that did it."""
+
+    trade_id: int
+    entry_id: int
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """An asset that some market trades."""
+
+    asset: str
+
+
+# what the door asks ------------------------------------------------------------------------------------------------
+
+
+class OpenWallet(Request[Wallet], frozen=True, kw_only=True):
+    """A further wallet for a user."""
+
+    answered_by: ClassVar[str] = "wallets"
+    user_id: str
+    name: str
+
+
+class CloseWallet(Request[Done], frozen=True, kw_only=True):
+    """Close one wallet; `user_id` is None when an admin asks. Refused: not_found, default_wallet, wallet_not_empty."""
+
+    answered_by: ClassVar[str] = "wallets"
+    wallet_id: str
+    user_id: str | None
+
+
+class WalletState(msgspec.Struct, frozen=True):
+    """A wallet with its balances."""
+
+    wallet: Wallet
+    balances: list[Balance]
+
+
+class Deposit(Request[WalletState], frozen=True, kw_only=True):
+    """Move units between the outside world and a wallet: an admin's adjustment, or play money.
+
+    `delta` may be negative for an adjustment; `user_id` is None when an admin asks.
+    """
+
+    answered_by: ClassVar[str] = "wallets"
+    wallet_id: str
+    user_id: str | None
+    asset: str
+    delta: int
+    kind: str
+    reason: str | None
+    author: str
+
+
+# deciding ----------------------------------------------------------------------------------------------------------
+
+
+def place(hold: HoldFunds, wallet_id: str, balance: Balance, now: int) -> Hold:
+    """The hold that a request gets, or a refusal when there is not enough available."""
+    amount = min(hold.amount, balance.available) if hold.at_most else hold.amount
+    if amount <= 0 or amount > balance.available:
+        raise Refused("insufficient_funds", f"There is not enough {hold.asset} available")
+    return Hold(hold.hold_id, hold.order_id, hold.user_id, wallet_id, hold.asset, amount, 0, 0, OPEN, now)
+
+
+def refused(hold: HoldFunds, now: int) -> Hold:
+    """The tombstone of a hold that was refused: the same id can never succeed later."""
+    return Hold(hold.hold_id, hold.order_id, hold.user_id, "", hold.asset, 0, 0, 0, REFUSED, now)
+
+
+def hold_moves(hold: Hold) -> list[Move]:
+    """Placing: from available to held."""
+    return [
+        Move(hold.wallet_id, hold.asset, AVAILABLE, -hold.placed),
+        Move(hold.wallet_id, hold.asset, HELD, hold.placed),
+    ]
+
+
+def release_moves(hold: Hold, amount: int) -> list[Move]:
+    """Releasing: from held to available."""
+    if amount == 0:
+        return []
+    return [
+        Move(hold.wallet_id, hold.asset, HELD, -amount),
+        Move(hold.wallet_id, hold.asset, AVAILABLE, amount),
+    ]
+
+
+def spend(hold: Hold, amount: int, needed: int) -> tuple[Hold, int]:
+    """The hold after it paid `amount` and keeps `needed`, and what it released beyond (price improvement)."""
+    released = hold.remaining - amount - needed
+    if amount < 0 or needed < 0 or released < 0:
+        raise ValueError(f"hold {hold.hold_id} has {hold.remaining}, can't pay {amount} and keep {needed}")
+    status = OPEN if needed else CLOSED
+    after = msgspec.structs.replace(hold, spent=hold.spent + amount, released=hold.released + released, status=status)
+    return after, released
+
+
+def release(hold: Hold, needed: int = 0, status: str = CLOSED) -> tuple[Hold, int]:
+    """The hold when it needs only `needed` from now on, and what it released."""
+    after, released = spend(hold, 0, needed)
+    return (after if needed else msgspec.structs.replace(after, status=status)), released
+
+
+def merge(hold: Hold, extra: Hold) -> tuple[Hold, Hold]:
+    """An amendment's extra hold becomes part of the order's hold; nothing moves in the ledger."""
+    amount = extra.remaining
+    return (
+        msgspec.structs.replace(hold, placed=hold.placed + amount, status=OPEN),
+        msgspec.structs.replace(extra, released=extra.released + amount, status=CLOSED),
+    )
+
+
+def settle_moves(
+    buyer: Hold, seller: Hold, cost: int, quantity: int, buyer_fee: int, seller_fee: int, improvement: int
+) -> list[Move]:
+    """A trade: the buyer's held quote pays, the seller's held base delivers, fees come out of what each receives."""
+    quote, base = buyer.asset, seller.asset
+    moves = [
+        Move(buyer.wallet_id, quote, HELD, -cost - improvement),
+        Move(seller.wallet_id, quote, AVAILABLE, cost - seller_fee),
+        Move(seller.wallet_id, base, HELD, -quantity),
+        Move(buyer.wallet_id, base, AVAILABLE, quantity - buyer_fee),
+    ]
+    if improvement:
+        moves.append(Move(buyer.wallet_id, quote, AVAILABLE, improvement))
+    if seller_fee:
+        moves.append(Move(FEES, quote, AVAILABLE, seller_fee))
+    if buyer_fee:
+        moves.append(Move(FEES, base, AVAILABLE, buyer_fee))
+    return moves
+
+
+def reverse_moves(trade: ReverseTrade, buyer_wallet: str, seller_wallet: str) -> list[Move]:
+    """A bust: everything that a trade moved, moved back; each side needs what it received available."""
+    moves = [
+        Move(buyer_wallet, trade.base, AVAILABLE, trade.buyer_fee - trade.quantity),
+        Move(seller_wallet, trade.base, AVAILABLE, trade.quantity),
+        Move(seller_wallet, trade.quote, AVAILABLE, trade.seller_fee - trade.notional),
+        Move(buyer_wallet, trade.quote, AVAILABLE, trade.notional),
+    ]
+    if trade.buyer_fee:
+        moves.append(Move(FEES, trade.base, AVAILABLE, -trade.buyer_fee))
+    if trade.seller_fee:
+        moves.append(Move(FEES, trade.quote, AVAILABLE, -trade.seller_fee))
+    return moves
+
+
+def deposit_moves(wallet_id: str, asset: str, delta: int) -> list[Move]:
+    """Money comes in from the outside world, or goes out to it."""
+    return [Move(WORLD, asset, AVAILABLE, -delta), Move(wallet_id, asset, AVAILABLE, delta)]
+
+
+def check_balanced(moves: Sequence[Move]) -> None:
+    """Every entry sums to zero per asset: a fault, never a refusal, when it does not."""
+    sums: dict[str, int] = {}
+    for move in moves:
+        sums[move.asset] = sums.get(move.asset, 0) + move.amount
+    if any(sums.values()) or len(moves) < 2:
+        raise ValueError(f"unbalanced entry: {moves}")
+
+
+def moved(balance: Balance, bucket: str, amount: int) -> Balance:
+    """The balance after a posting; a refusal when a user would be left below zero, or the sum is too large."""
+    available, held = balance.available, balance.held
+    if bucket == AVAILABLE:
+        available += amount
+    else:
+        held += amount
+    if balance.wallet_id != WORLD and (available < 0 or held < 0):
+        raise Refused("insufficient_funds", f"There is not enough {balance.asset} available")
+    if abs(available) > UNITS_MAX or available + held > UNITS_MAX:
+        raise Refused("amount_too_large")
+    return Balance(balance.wallet_id, balance.asset, available, held, balance.version)
+
+
+def wallets_in(moves: Iterable[Move]) -> list[str]:
+    """The users' wallets that moves touch, in their order."""
+    return list(dict.fromkeys(move.wallet_id for move in moves if move.wallet_id not in (WORLD, FEES)))

@@ -1,0 +1,146 @@
+"""The memory of wallets: balances and holds by key, the ledger's journals, and what the door reads."""
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from borsa.runtime.session import Session
+from borsa.runtime.store import Reader, Statement
+from borsa.services.wallets import tables
+from borsa.services.wallets.model import OPEN, Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
+from borsa.settings import Settings
+
+_w, _b, _e, _p, _h = tables.WALLETS, tables.BALANCES, tables.ENTRIES, tables.POSTINGS, tables.HOLDS
+
+_LAST_ENTRY = Statement(sa.select(sa.func.max(_e.c.entry_id)))
+_OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(_h.c.status == OPEN))
+_OF_USER = Statement(
+    sa.select(_w).where(_w.c.user_id == sa.bindparam("user_id")).order_by(_w.c.is_default.desc(), _w.c.wallet_id.desc())
+)
+_POSTED_SINCE = Statement(
+    sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_p.c.amount)), 0))
+    .join_from(_p, _e, _e.c.entry_id == _p.c.entry_id)
+    .where(
+        _e.c.kind == "adjustment",
+        _e.c.time >= sa.bindparam("since"),
+        _p.c.wallet_id == "world",
+        _p.c.asset == sa.bindparam("asset"),
+    )
+)
+
+
+class Memory:
+    """What the handlers work on."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.settings = settings
+        self._session = session
+        self.wallets = session.records(_w, Wallet)
+        self.balances = session.records(_b, Balance)
+        self.holds = session.records(_h, Hold)
+        self.reversals = session.records(tables.REVERSALS, Reversal)
+        self.assets = session.records(tables.ASSETS, Asset)
+        self.entries = session.journal(_e, Entry)
+        self.postings = session.journal(_p, Posting)
+        self.last_entry: int = session.read(_LAST_ENTRY)[0][0] or 0
+        self.unconfirmed: dict[str, int] = dict(session.read(_OPEN_HOLDS))
+        self._default: dict[str, str] = {}
+
+    def of_user(self, user_id: str) -> list[Wallet]:
+        """All wallets of a user, the default one first."""
+        return [self.wallets.load(row) for row in self._session.read(_OF_USER, user_id=user_id)]
+
+    def default_of(self, user_id: str) -> Wallet | None:
+        """A user's default wallet."""
+        wallet_id = self._default.get(user_id)
+        if wallet_id is None:
+            found = self.of_user(user_id)
+            if not found:
+                return None
+            wallet_id = found[0].wallet_id
+            if len(self._default) >= self.settings.cached_records_max:
+                self._default.clear()
+            self._default[user_id] = wallet_id
+        return self.wallets.get(wallet_id)
+
+    def balance(self, wallet_id: str, asset: str) -> Balance:
+        """One asset of a wallet; zero where it never had any."""
+        return self.balances.get((wallet_id, asset)) or Balance(wallet_id, asset, 0, 0, 0)
+
+    def balances_of(self, wallet: Wallet) -> list[Balance]:
+        """Every asset that a wallet ever had."""
+        return [self.balance(wallet.wallet_id, asset) for asset in wallet.assets.split()]
+
+    def adjusted_since(self, asset: str, since: int) -> int:
+        """Units of an asset that admins posted since a time, in both directions."""
+        return int(self._session.read(_POSTED_SINCE, asset=asset, since=since)[0][0])
+
+
+# what the door reads -----------------------------------------------------------------------------------------------
+
+_PAGE = (
+    sa.select(_w)
+    .where(
+        sa.tuple_(_w.c.is_default, _w.c.wallet_id) < sa.tuple_(sa.bindparam("is_default"), sa.bindparam("wallet_id"))
+    )
+    .where(_w.c.state == "open")
+    .order_by(_w.c.is_default.desc(), _w.c.wallet_id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_ALL_PAGE = Statement(_PAGE)
+_OWN_PAGE = Statement(_PAGE.where(_w.c.user_id == sa.bindparam("user_id")))
+_ONE = Statement(sa.select(_w).where(_w.c.wallet_id == sa.bindparam("wallet_id")))
+_BALANCES = Statement(sa.select(_b).where(_b.c.wallet_id == sa.bindparam("wallet_id")).order_by(_b.c.asset))
+_ENTRY_IDS = Statement(
+    sa.select(_p.c.entry_id)
+    .where(_p.c.wallet_id == sa.bindparam("wallet_id"), _p.c.entry_id < sa.bindparam("before"))
+    .distinct()
+    .order_by(_p.c.entry_id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_ENTRY = Statement(sa.select(_e).where(_e.c.entry_id == sa.bindparam("entry_id")))
+_LINES = Statement(
+    sa.select(_p)
+    .where(_p.c.entry_id == sa.bindparam("entry_id"), _p.c.wallet_id == sa.bindparam("wallet_id"))
+    .order_by(_p.c.line)
+)
+
+FIRST = (2, "")
+"""Before the first row of a page of wallets."""
+
+
+def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[Wallet]:
+    """Open wallets, default ones first and then the newest; of one user, or of all (None)."""
+    given = {"is_default": after[0], "wallet_id": after[1], "limit": limit}
+    if user_id is None:
+        return [Wallet(*row) for row in reader.read(_ALL_PAGE, **given)]
+    return [Wallet(*row) for row in reader.read(_OWN_PAGE, user_id=user_id, **given)]
+
+
+def wallet_by_id(reader: Reader, wallet_id: str) -> Wallet | None:
+    """One wallet, closed ones included."""
+    rows = reader.read(_ONE, wallet_id=wallet_id)
+    return Wallet(*rows[0]) if rows else None
+
+
+def balances_of(reader: Reader, wallet_id: str) -> list[Balance]:
+    """All assets of a wallet."""
+    return [Balance(*row) for row in reader.read(_BALANCES, wallet_id=wallet_id)]
+
+
+class EntryLines(msgspec.Struct, frozen=True):
+    """An entry with those of its postings that concern one wallet."""
+
+    entry: Entry
+    lines: Sequence[Posting]
+
+
+def entries_page(reader: Reader, wallet_id: str, before: int, limit: int) -> list[EntryLines]:
+    """Ledger entries that touch a wallet, newest first, older than the entry `before`."""
+    found = []
+    for (entry_id,) in reader.read(_ENTRY_IDS, wallet_id=wallet_id, before=before, limit=limit):
+        entry = Entry(*reader.read(_ENTRY, entry_id=entry_id)[0])
+        lines = [Posting(*row) for row in reader.read(_LINES, entry_id=entry_id, wallet_id=wallet_id)]
+        found.append(EntryLines(entry, lines))
+    return found

@@ -1,0 +1,84 @@
+"""The schema of wallets: balances, holds, and the ledger that they are a fold of."""
+
+import sqlalchemy as sa
+
+from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+
+METADATA = sa.MetaData()
+runtime_tables(METADATA)
+
+WALLETS = strict_table(
+    "wallets",
+    METADATA,
+    sa.Column("wallet_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("is_default", INTEGER, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("assets", sa.Text, nullable=False),
+    sa.Column("created_at", INTEGER, nullable=False),
+    sa.Index("wallets_of_user", "user_id", "is_default"),
+)
+
+BALANCES = strict_table(
+    "balances",
+    METADATA,
+    sa.Column("wallet_id", sa.Text, primary_key=True),
+    sa.Column("asset", sa.Text, primary_key=True),
+    sa.Column("available", INTEGER, nullable=False),
+    sa.Column("held", INTEGER, nullable=False),
+    sa.Column("version", INTEGER, nullable=False),
+    # the outside world owes what users own; nobody else may ever be below zero
+    sa.CheckConstraint("(available >= 0 AND held >= 0) OR wallet_id = 'world'", name="balances_not_negative"),
+)
+
+ENTRIES = strict_table(
+    "entries",
+    METADATA,
+    sa.Column("entry_id", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("time", INTEGER, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("author", sa.Text),
+)
+
+POSTINGS = strict_table(
+    "postings",
+    METADATA,
+    sa.Column("entry_id", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("line", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("wallet_id", sa.Text, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("amount", INTEGER, nullable=False),
+    sa.Index("postings_of_wallet", "wallet_id", "entry_id"),
+)
+
+HOLDS = strict_table(
+    "holds",
+    METADATA,
+    sa.Column("hold_id", sa.Text, primary_key=True),
+    sa.Column("order_id", INTEGER, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("wallet_id", sa.Text, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("placed", INTEGER, nullable=False),
+    sa.Column("spent", INTEGER, nullable=False),
+    sa.Column("released", INTEGER, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("placed_at", INTEGER, nullable=False),
+    sa.CheckConstraint("spent >= 0 AND released >= 0 AND spent + released <= placed", name="holds_add_up"),
+    sa.Index(
+        "holds_open", "status", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
+    ),
+)
+
+REVERSALS = strict_table(
+    "reversals",
+    METADATA,
+    sa.Column("trade_id", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", INTEGER, nullable=False),
+)
+
+ASSETS = strict_table("assets", METADATA, sa.Column("asset", sa.Text, primary_key=True))
