@@ -1,0 +1,61 @@
+"""orders: owns orders and the rules that admit them. Its log is the engine's input."""
+
+from borsa.events import (
+    BlockTradeAgreed,
+    CrossRequested,
+    MarketCreated,
+    MarketUpdated,
+    OrderAmended,
+    OrderAmendRejected,
+    OrderAmendRequested,
+    OrderCancelled,
+    OrderCancelRequested,
+    OrderClosed,
+    OrderCreated,
+    OrderOpened,
+    OrderUpdated,
+    TradeExecuted,
+)
+from borsa.requests import AgreeBlockTrade, ConfirmHolds, CrossOrders
+from borsa.runtime.service import Service
+from borsa.services.orders import api, crossing, handlers, model, tables
+from borsa.services.orders.store import Memory
+
+ORDERS: Service[Memory] = Service(
+    name="orders",
+    tables=tables.METADATA,
+    memory=Memory,
+    routes=api.ROUTES,
+    answers={
+        model.PlaceOrder: handlers.place_order,
+        model.AmendOrder: handlers.amend_order,
+        model.CancelOrder: handlers.cancel_order,
+        model.CancelAll: handlers.cancel_all,
+        model.CreateMarket: handlers.create_market,
+        model.ChangeMarket: handlers.change_market,
+        ConfirmHolds: handlers.confirm_holds,
+        CrossOrders: crossing.cross_orders,
+        AgreeBlockTrade: crossing.agree_block_trade,
+    },
+    consumes={
+        "trades": {
+            OrderOpened: handlers.on_opened,
+            TradeExecuted: handlers.on_trade,
+            OrderClosed: handlers.on_closed,
+            OrderAmended: handlers.on_amended,
+            OrderAmendRejected: handlers.on_amend_rejected,
+        },
+    },
+    publishes=(
+        OrderCreated,
+        OrderUpdated,
+        OrderCancelled,
+        OrderCancelRequested,
+        OrderAmendRequested,
+        CrossRequested,
+        BlockTradeAgreed,
+        MarketCreated,
+        MarketUpdated,
+    ),
+    starts=(handlers.first_start, handlers.forget_lost_amendments),
+)

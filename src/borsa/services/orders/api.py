@@ -1,0 +1,453 @@
+"""The door of orders: place, read, amend and cancel."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from borsa.errors import Refused
+from borsa.markets import amount_text, symbol_of
+from borsa.money import UNITS_MAX
+from borsa.runtime.bus import Once
+from borsa.runtime.clock import time_text
+from borsa.runtime.codec import Body, Number, Reply, encode, number_text
+from borsa.runtime.http.call import Call, first_of
+from borsa.runtime.http.page import PageQuery, after_cursor, encode_cursor
+from borsa.runtime.http.problem import Problem, problem_of
+from borsa.runtime.http.route import Answered, Route
+from borsa.services.orders import markets_api, store
+from borsa.services.orders.model import (
+    CANCELLED,
+    FILLED,
+    PENDING,
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    Order,
+    OrderState,
+    PlaceOrder,
+)
+from borsa.services.orders.publishing import average_price_text
+
+Symbol = Annotated[str, Meta(min_length=1, max_length=32, examples=["BTC-USD"])]
+Side = Literal["buy", "sell"]
+ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,36}\Z")]
+Status = Literal["pending", "open", "partially_filled", "filled", "cancelled", "expired", "rejected"]
+OrderType = Literal["limit", "market", "stop", "stop_limit"]
+TimeInForce = Literal["gtc", "ioc", "fok"]
+Prevention = Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none"]
+
+
+class NewOrder(Body, frozen=True):
+    """An order. `type` is its side (`side` says the same), `product` is accepted for `symbol`; a bare asset is
+    traded against USD."""
+
+    symbol: Symbol | None = None
+    product: Symbol | None = None
+    type: Side | None = None
+    side: Side | None = None
+    order_type: OrderType = "limit"
+    time_in_force: TimeInForce | None = None
+    quantity: Number | UnsetType = UNSET
+    price: Number | UnsetType = UNSET
+    stop_price: Number | UnsetType = UNSET
+    quote_quantity: Number | UnsetType = UNSET
+    post_only: bool = False
+    self_trade_prevention: Prevention = "cancel_newest"
+    client_order_id: ClientId | None = None
+    wallet_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+class NewOrders(Body, frozen=True):
+    """Several orders, each accepted or refused for itself."""
+
+    orders: Annotated[list[NewOrder], Meta(min_length=1, max_length=500)]
+
+
+class Amendment(Body, frozen=True):
+    """What changes: the price, the total quantity (what is filled counts). `version`: only if it is still that."""
+
+    quantity: Number | UnsetType = UNSET
+    price: Number | UnsetType = UNSET
+    version: Annotated[int, Meta(ge=1, le=UNITS_MAX)] | None = None
+
+
+class OrderReply(Reply, frozen=True):
+    """An order as it stands. `quantity` is null where only a budget bounds it."""
+
+    order_id: str
+    user_id: str
+    wallet_id: str
+    symbol: str
+    product: str
+    type: Side
+    order_type: Literal["limit", "market", "stop", "stop_limit", "block"]
+    time_in_force: TimeInForce
+    post_only: bool
+    self_trade_prevention: Prevention
+    quantity: str | None
+    price: str | None
+    stop_price: str | None
+    quote_quantity: str | None
+    filled_quantity: str
+    remaining_quantity: str
+    average_price: str | None
+    status: Status
+    reason: str | None
+    client_order_id: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class OrderPage(Reply, frozen=True):
+    """Orders, newest first."""
+
+    data: list[OrderReply]
+    next_cursor: str | None
+
+
+class OrderResults(Reply, frozen=True):
+    """For each order of a batch, in order: the order, or the problem with it."""
+
+    results: list[OrderReply | Problem]
+
+
+class CancelledOrders(Reply, frozen=True):
+    """The orders that were open, as they are now."""
+
+    data: list[OrderReply]
+
+
+class OrderQuery(PageQuery, frozen=True, rename="camel"):
+    """Which orders."""
+
+    symbol: Symbol | None = None
+    status: Status | None = None
+    client_order_id: ClientId | None = None
+
+
+class SymbolQuery(msgspec.Struct, frozen=True):
+    """Which market."""
+
+    symbol: Symbol | None = None
+
+
+# placing -----------------------------------------------------------------------------------------------------------
+
+
+async def place_order(call: Call, body: NewOrder) -> Answered:
+    """POST /api/orders"""
+    _limit(call, 1)
+    state = await call.ask(_asked(call, body))
+    status = 200 if state.repeated else 201
+    if call.prefer_wait and state.order.status == PENDING:
+        order = await _once(call, state.order.order_id, lambda order: order.status != PENDING, call.prefer_wait)
+        state = OrderState(order, state.market)
+    return Answered(_reply(state), status)
+
+
+async def place_orders(call: Call, body: NewOrders) -> OrderResults:
+    """POST /api/orders/batch"""
+    _limit(call, len(body.orders))
+    outcomes = await asyncio.gather(*(_place_one(call, each, at) for at, each in enumerate(body.orders)))
+    return OrderResults(results=list(outcomes))
+
+
+async def _place_one(call: Call, body: NewOrder, at: int) -> OrderReply | Problem:
+    once = call.once and Once(call.once.owner, f"{call.once.key}/{at}", call.once.fingerprint)
+    try:
+        return _reply(await call.means.edge.ask(_asked(call, body), call.origin, once))
+    except Refused as refused:
+        return problem_of(refused)
+
+
+def _limit(call: Call, count: int) -> None:
+    call.means.limits.take("orders", call.identity.user_id, call.settings.orders_per_second, 1, count)
+
+
+def _asked(call: Call, body: NewOrder) -> PlaceOrder:
+    order_type = body.order_type
+    return PlaceOrder(
+        user_id=call.identity.user_id,
+        symbol=_symbol(body),
+        side=_side(body),
+        order_type=order_type,
+        time_in_force=body.time_in_force or ("ioc" if order_type in ("market", "stop") else "gtc"),
+        post_only=body.post_only,
+        self_trade_prevention=body.self_trade_prevention,
+        quantity=number_text(body.quantity, "quantity"),
+        price=number_text(body.price, "price"),
+        stop_price=number_text(body.stop_price, "stopPrice"),
+        quote_quantity=number_text(body.quote_quantity, "quoteQuantity"),
+        client_order_id=body.client_order_id,
+        wallet_id=body.wallet_id,
+        digest=hashlib.sha256(encode(body)).digest() if body.client_order_id else None,
+    )
+
+
+def _symbol(body: NewOrder) -> str:
+    name = body.symbol or body.product
+    if name is None:
+        raise Refused("invalid_request", "symbol is missing", field="symbol")
+    if body.product and body.symbol and symbol_of(body.product) != symbol_of(body.symbol):
+        raise Refused("invalid_request", "product and symbol name different markets", field="product")
+    return symbol_of(name)
+
+
+def _side(body: NewOrder) -> str:
+    side = body.type or body.side
+    if side is None:
+        raise Refused("invalid_request", "type must be buy or sell", field="type")
+    if body.type and body.side and body.type != body.side:
+        raise Refused("invalid_request", "type and side contradict each other", field="side")
+    return side
+
+
+# reading -----------------------------------------------------------------------------------------------------------
+
+
+async def list_orders(call: Call) -> OrderPage:
+    """GET /api/orders"""
+    query: OrderQuery = call.query
+    owner = None if call.identity.is_admin else call.identity.user_id
+    symbol = symbol_of(query.symbol) if query.symbol else None
+    (before,) = after_cursor(query.cursor, (UNITS_MAX,))
+    found = store.orders_page(call.reader, owner, symbol, query.status, query.client_order_id, before, query.limit)
+    cursor = encode_cursor(found[-1].order_id) if len(found) == query.limit else None
+    markets = {market.symbol: market for market in store.all_markets(call.reader)}
+    data = [_reply(OrderState(order, markets[order.symbol])) for order in found]
+    return OrderPage(data=data, next_cursor=cursor)
+
+
+async def get_order(call: Call) -> OrderReply:
+    """GET /api/orders/{id}"""
+    return _reply(_state(call, _visible(call)))
+
+
+def _visible(call: Call) -> Order:
+    order = store.order_by_id(call.reader, _id(call))
+    if order is None or not (call.identity.is_admin or order.user_id == call.identity.user_id):
+        raise Refused("not_found")
+    return order
+
+
+def _id(call: Call) -> int:
+    text = call.path["id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Refused("not_found")
+    return int(text)
+
+
+def _state(call: Call, order: Order) -> OrderState:
+    market = store.market_by_symbol(call.reader, order.symbol)
+    if market is None:
+        raise LookupError(order.symbol)
+    return OrderState(order, market)
+
+
+# amending and cancelling -------------------------------------------------------------------------------------------
+
+
+async def amend_order(call: Call, body: Amendment) -> Answered:
+    """PUT /api/orders/{id}"""
+    order = _visible(call)
+    if order.user_id != call.identity.user_id:
+        raise Refused("forbidden", "An admin may cancel a user's order, not amend it")
+    asked = AmendOrder(
+        order_id=order.order_id,
+        user_id=order.user_id,
+        quantity=number_text(body.quantity, "quantity"),
+        price=number_text(body.price, "price"),
+        version=body.version,
+    )
+    requested = (await call.ask(asked)).order
+    order = await _once(call, order.order_id, lambda order: order.amending != requested.revision, _patience(call))
+    if order.amending == requested.revision:
+        return Answered(_reply(_state(call, order)), 202)
+    if order.reason and order.reason.startswith("amendment refused"):
+        raise Refused("would_cross" if "would_cross" in order.reason else "order_closed")
+    return Answered(_reply(_state(call, order)), 200)
+
+
+async def cancel_order(call: Call) -> Answered:
+    """DELETE /api/orders/{id}"""
+    owner = None if call.identity.is_admin else call.identity.user_id
+    state = await call.ask(CancelOrder(order_id=_id(call), user_id=owner))
+    order = state.order
+    if not order.is_closed:
+        order = await _once(call, order.order_id, lambda order: order.is_closed, _patience(call))
+    if order.status == FILLED:
+        raise Refused("order_filled")
+    if order.is_closed and order.status != CANCELLED:
+        raise Refused("order_closed", f"The order is {order.status}")
+    return Answered(_reply(OrderState(order, state.market)), 200 if order.is_closed else 202)
+
+
+async def cancel_all(call: Call) -> CancelledOrders:
+    """DELETE /api/orders"""
+    query: SymbolQuery = call.query
+    symbol = symbol_of(query.symbol) if query.symbol else None
+    cancelling = await call.ask(CancelAll(user_id=call.identity.user_id, symbol=symbol))
+    seconds = _patience(call)
+    orders = await asyncio.gather(
+        *(_once(call, state.order.order_id, lambda order: order.is_closed, seconds) for state in cancelling.orders)
+    )
+    return CancelledOrders(data=[_reply(_state(call, order)) for order in orders])
+
+
+def _patience(call: Call) -> float:
+    return call.prefer_wait or call.settings.verdict_wait_ms / 1000
+
+
+async def _once(call: Call, order_id: int, so: Callable[[Order], bool], seconds: float) -> Order:
+    """The order as soon as it is so, or as it is when the time is over."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        told = call.watch("orders", str(order_id))
+        try:
+            order = store.order_by_id(call.reader, order_id)
+            if order is None:
+                raise LookupError(order_id)
+            if so(order) or await first_of(told, end - loop.time()) is None:
+                return order
+        finally:
+            told.cancel()
+
+
+def _reply(state: OrderState) -> OrderReply:
+    order, market = state.order, state.market
+    values: dict[str, Any] = {
+        "type": order.side,
+        "order_type": order.order_type,
+        "time_in_force": order.time_in_force,
+        "self_trade_prevention": order.self_trade_prevention,
+        "status": order.status,
+    }
+    return OrderReply(
+        order_id=str(order.order_id),
+        user_id=order.user_id,
+        wallet_id=order.wallet_id,
+        symbol=order.symbol,
+        product=market.base,
+        post_only=bool(order.post_only),
+        quantity=market.quantity_text(order.quantity) if order.quantity else None,
+        price=market.price_text(order.price) if order.price else None,
+        stop_price=market.price_text(order.stop_price) if order.stop_price else None,
+        quote_quantity=amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
+        filled_quantity=market.quantity_text(order.filled),
+        remaining_quantity=market.quantity_text(order.remaining),
+        average_price=average_price_text(order, market),
+        reason=order.reason,
+        client_order_id=order.client_order_id,
+        version=order.version,
+        created_at=time_text(order.created_at),
+        updated_at=time_text(order.updated_at),
+        **values,
+    )
+
+
+_ONE = "/api/orders/{id}"
+_ADMISSION = (
+    "unknown_symbol",
+    "off_tick",
+    "off_lot",
+    "below_min_notional",
+    "price_band",
+    "insufficient_funds",
+    "market_halted",
+    "duplicate_client_order_id",
+    "too_many_open_orders",
+    "wallet_closed",
+    "too_many_requests",
+)
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/orders",
+        handle=place_order,
+        access="trade",
+        summary="Place an order; `Prefer: wait=N` waits for the engine's verdict",
+        body=NewOrder,
+        reply=OrderReply,
+        status=201,
+        also=(200,),
+        errors=_ADMISSION,
+    ),
+    Route(
+        method="POST",
+        path="/api/orders/batch",
+        handle=place_orders,
+        access="trade",
+        summary="Place up to 500 orders, each accepted or refused for itself",
+        body=NewOrders,
+        reply=OrderResults,
+        errors=("too_many_requests",),
+        body_bytes_max="batch_body_bytes_max",
+    ),
+    Route(
+        method="GET",
+        path="/api/orders",
+        handle=list_orders,
+        access="user",
+        summary="Own orders, newest first; all of them for admins",
+        query=OrderQuery,
+        reply=OrderPage,
+    ),
+    Route(
+        method="DELETE",
+        path="/api/orders",
+        handle=cancel_all,
+        access="trade",
+        summary="Cancel all own open orders, or those in one market",
+        query=SymbolQuery,
+        reply=CancelledOrders,
+        errors=("unknown_symbol",),
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handle=get_order,
+        access="user",
+        summary="An order",
+        reply=OrderReply,
+    ),
+    Route(
+        method="PUT",
+        path=_ONE,
+        handle=amend_order,
+        access="trade",
+        summary="Amend price or total quantity; 202 when the engine has not answered yet",
+        body=Amendment,
+        reply=OrderReply,
+        also=(202,),
+        errors=(
+            "order_filled",
+            "order_closed",
+            "order_not_ready",
+            "stale_version",
+            "would_cross",
+            "insufficient_funds",
+            "off_tick",
+            "off_lot",
+            "below_min_notional",
+            "price_band",
+        ),
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        handle=cancel_order,
+        access="trade",
+        summary="Cancel an order; 202 when the engine has not answered yet",
+        reply=OrderReply,
+        also=(202,),
+        errors=("order_filled", "order_closed"),
+    ),
+    *markets_api.ROUTES,
+)

@@ -1,0 +1,329 @@
+"""The deeds of orders: placing behind a hold, asking the engine to amend or cancel, and following its word."""
+
+import msgspec
+
+from borsa import markets
+from borsa.errors import Refused
+from borsa.events import (
+    OrderAmended,
+    OrderAmendRejected,
+    OrderAmendRequested,
+    OrderCancelRequested,
+    OrderClosed,
+    OrderOpened,
+    TradeExecuted,
+)
+from borsa.markets import Market, notional_units
+from borsa.requests import ConfirmHolds, HoldFunds, HoldPlaced, HoldsKnown
+from borsa.runtime.service import Asking
+from borsa.runtime.streams import Fetch
+from borsa.runtime.transaction import Transaction
+from borsa.services.orders import model, publishing
+from borsa.services.orders.model import (
+    CANCELLED,
+    FILLED,
+    PENDING,
+    RESTING,
+    Amendment,
+    AmendOrder,
+    CancelAll,
+    Cancelling,
+    CancelOrder,
+    ChangeMarket,
+    CreateMarket,
+    Order,
+    OrderState,
+    PlaceOrder,
+    Terms,
+)
+from borsa.services.orders.store import Memory
+
+# placing -----------------------------------------------------------------------------------------------------------
+
+
+def place_order(tx: Transaction, memory: Memory, asked: PlaceOrder) -> Asking:
+    """Admit an order, have its funds held, and put it into the log: then the engine takes it.
+
+    The hold comes before the order. A check followed by a create would let two orders spend the same dollar.
+    """
+    if asked.client_order_id is not None:
+        earlier = memory.by_client_id(asked.user_id, asked.client_order_id)
+        if earlier is not None:
+            return _placed_before(earlier, memory.market(earlier.symbol), asked)
+        _begin_placing(memory, (asked.user_id, asked.client_order_id))
+    try:
+        market = memory.market(asked.symbol)
+        terms = model.admit(asked, market, memory.last_price(asked.symbol))
+        _check_open_orders(memory, asked)
+        order_id = memory.next_order_id()
+        placed: HoldPlaced = yield _hold_for(order_id, asked, terms)
+        return _put_order(tx, memory, model.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now))
+    finally:
+        if asked.client_order_id is not None:
+            memory.placing.discard((asked.user_id, asked.client_order_id))
+
+
+def _placed_before(earlier: Order, market: Market, asked: PlaceOrder) -> OrderState:
+    if earlier.digest == asked.digest:
+        return OrderState(earlier, market, repeated=True)
+    raise Refused("duplicate_client_order_id", field="clientOrderId", orderId=str(earlier.order_id))
+
+
+def _begin_placing(memory: Memory, client_id: tuple[str, str]) -> None:
+    if client_id in memory.placing:
+        raise Refused("duplicate_client_order_id", "The first order with it is still being placed")
+    memory.placing.add(client_id)
+
+
+def _check_open_orders(memory: Memory, asked: PlaceOrder) -> None:
+    if memory.open_counts.get((asked.user_id, asked.symbol), 0) >= memory.settings.open_orders_max:
+        raise Refused("too_many_open_orders", f"At most {memory.settings.open_orders_max} in one market")
+
+
+def _hold_for(order_id: int, asked: PlaceOrder, terms: Terms) -> HoldFunds:
+    return HoldFunds(
+        hold_id=str(order_id),
+        order_id=order_id,
+        user_id=asked.user_id,
+        wallet_id=asked.wallet_id,
+        asset=terms.asset,
+        amount=terms.amount,
+        at_most=terms.at_most,
+    )
+
+
+def _put_order(tx: Transaction, memory: Memory, order: Order) -> OrderState:
+    if str(order.order_id) in memory.tombstones:
+        # wallets asked about the hold before the order came into being, was told that it never will, and let go of it
+        raise Refused("overloaded", "The order came too late to be placed")
+    market = memory.market(order.symbol)
+    memory.orders.add(order)
+    tx.publish(publishing.created(order, market))
+    memory.count_open(order, 1)
+    return OrderState(order, market)
+
+
+def confirm_holds(_: Transaction, memory: Memory, request: ConfirmHolds) -> HoldsKnown:
+    """Say which holds have an order or amendment; the others get a tombstone, so that a late one loses."""
+    exist = [hold_id for hold_id in request.hold_ids if _exists(memory, hold_id)]
+    memory.tombstones.update(set(request.hold_ids).difference(exist))
+    return HoldsKnown(exist)
+
+
+def _exists(memory: Memory, hold_id: str) -> bool:
+    order_id, _, revision = hold_id.partition(":r")
+    if revision:
+        return memory.amendments.get((int(order_id), int(revision))) is not None
+    return memory.orders.get(int(order_id)) is not None
+
+
+# amending and cancelling -------------------------------------------------------------------------------------------
+
+
+def amend_order(tx: Transaction, memory: Memory, asked: AmendOrder) -> Asking:
+    """Hold what the new terms need more, then ask the engine. Refused: the old order stands untouched."""
+    order, market = _own(memory, asked.order_id, asked.user_id)
+    quantity, price = model.amended_terms(asked, order, market, memory.last_price(order.symbol))
+    extra = model.extra_need(order, market, quantity, price)
+    # the revision is used up before the hold is asked for: no two attempts share a hold
+    order = msgspec.structs.replace(order, revision=order.revision + 1, amending=order.revision + 1)
+    memory.orders.put(order)
+    if extra:
+        hold = HoldFunds(
+            hold_id=f"{order.order_id}:r{order.revision}",
+            order_id=order.order_id,
+            user_id=order.user_id,
+            wallet_id=order.wallet_id,
+            asset=market.base if order.side == "sell" else market.quote,
+            amount=extra,
+        )
+        try:
+            yield hold
+        except Refused as refused:
+            _end_amending(memory, order.order_id)
+            return refused
+    return _request_amendment(tx, memory, order, market, quantity, price)
+
+
+def _request_amendment(
+    tx: Transaction, memory: Memory, asked: Order, market: Market, quantity: int, price: int
+) -> OrderState | Refused:
+    order = _order(memory, asked.order_id)
+    if order.is_closed or f"{order.order_id}:r{asked.revision}" in memory.tombstones:
+        # the extra hold, if any, is voided by the sweep of wallets: no amendment will ever name it
+        _end_amending(memory, order.order_id)
+        return Refused("order_filled" if order.status == FILLED else "order_closed")
+    memory.amendments.add(Amendment(order.order_id, asked.revision, quantity, price, tx.now))
+    event = OrderAmendRequested(
+        order_id=str(order.order_id),
+        user_id=order.user_id,
+        symbol=order.symbol,
+        quantity=market.quantity_text(quantity),
+        price=market.price_text(price),
+        revision=asked.revision,
+    )
+    tx.publish(event)
+    return OrderState(order, market)
+
+
+def _end_amending(memory: Memory, order_id: int) -> None:
+    order = _order(memory, order_id)
+    memory.orders.put(msgspec.structs.replace(order, amending=0))
+
+
+def cancel_order(tx: Transaction, memory: Memory, asked: CancelOrder) -> OrderState:
+    """Ask the engine to end an order. Already cancelled: the same answer again; filled: refused, the fill wins."""
+    order, market = _own(memory, asked.order_id, asked.user_id)
+    if order.status == FILLED:
+        raise Refused("order_filled")
+    if order.is_closed and order.status != CANCELLED:
+        raise Refused("order_closed", f"The order is {order.status}")
+    return OrderState(_request_cancel(tx, memory, order), market)
+
+
+def cancel_all(tx: Transaction, memory: Memory, asked: CancelAll) -> Cancelling:
+    """Ask the engine to end all open orders of a user."""
+    if asked.symbol is not None:
+        memory.market(asked.symbol)
+    mine = [order for order in memory.open_of(asked.user_id) if asked.symbol in (None, order.symbol)]
+    return Cancelling([OrderState(_request_cancel(tx, memory, order), memory.market(order.symbol)) for order in mine])
+
+
+def _request_cancel(tx: Transaction, memory: Memory, order: Order) -> Order:
+    if order.is_closed or order.cancel_requested:
+        return order
+    order = msgspec.structs.replace(order, cancel_requested=1)
+    memory.orders.put(order)
+    tx.publish(OrderCancelRequested(order_id=str(order.order_id), user_id=order.user_id, symbol=order.symbol))
+    return order
+
+
+def _order(memory: Memory, order_id: int) -> Order:
+    order = memory.orders.get(order_id)
+    if order is None:
+        raise Refused("not_found")
+    return order
+
+
+def _own(memory: Memory, order_id: int, user_id: str | None) -> tuple[Order, Market]:
+    order = _order(memory, order_id)
+    if user_id not in (None, order.user_id):
+        raise Refused("not_found")
+    return order, memory.market(order.symbol)
+
+
+# the engine's word -------------------------------------------------------------------------------------------------
+
+
+def on_opened(tx: Transaction, memory: Memory, event: OrderOpened) -> None:
+    """The order rests on the book."""
+    order = _order(memory, int(event.order_id))
+    if order.status == PENDING:
+        _follow(tx, memory, order, status=RESTING)
+
+
+def on_trade(tx: Transaction, memory: Memory, event: TradeExecuted) -> None:
+    """Both orders of a trade are filled so far."""
+    market = memory.market(event.symbol)
+    quantity = market.lots(event.quantity)
+    cost = notional_units(event.price, quantity * market.lot)
+    for order_id in (event.buy_order_id, event.sell_order_id):
+        order = model.filled(_order(memory, int(order_id)), quantity, cost, tx.now)
+        memory.orders.put(order)
+        tx.publish(publishing.updated(order, market))
+    if not event.block:
+        memory.put_last_price(event.symbol, market.ticks(event.price))
+
+
+def on_closed(tx: Transaction, memory: Memory, event: OrderClosed) -> None:
+    """The engine's last word on an order."""
+    before = _order(memory, int(event.order_id))
+    memory.count_open(before, -1)
+    after = model.closed(before, event.reason, tx.now)
+    if before.status == after.status:
+        # the last fill has said it already
+        memory.orders.put(msgspec.structs.replace(before, reason=event.reason, amending=0))
+        return
+    memory.orders.put(after)
+    market = memory.market(after.symbol)
+    tx.publish(publishing.updated(after, market))
+    if after.status == CANCELLED:
+        tx.publish(publishing.cancelled(after, market))
+
+
+def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
+    """New terms hold, or (revision 0) self-trade prevention took something off."""
+    order = _order(memory, int(event.order_id))
+    market = memory.market(event.symbol)
+    quantity, remaining = _lots(market, event.quantity), _lots(market, event.remaining_quantity)
+    _follow(
+        tx,
+        memory,
+        order,
+        quantity=quantity,
+        price=market.ticks(event.price),
+        prevented=max(0, quantity - order.filled - remaining) if event.revision == 0 else order.prevented,
+        amending=order.amending if event.revision == 0 else 0,
+    )
+
+
+def _lots(market: Market, text: str) -> int:
+    return markets.amount_units(text) // market.lot
+
+
+def on_amend_rejected(tx: Transaction, memory: Memory, event: OrderAmendRejected) -> None:
+    """The old terms stand."""
+    order = _order(memory, int(event.order_id))
+    if not order.is_closed:
+        _follow(tx, memory, order, amending=0, reason=f"amendment refused: {event.reason}")
+
+
+def _follow(tx: Transaction, memory: Memory, order: Order, **changes: object) -> None:
+    order = msgspec.structs.replace(order, version=order.version + 1, updated_at=tx.now, **changes)
+    memory.orders.put(order)
+    tx.publish(publishing.updated(order, memory.market(order.symbol)))
+
+
+# markets -----------------------------------------------------------------------------------------------------------
+
+
+def first_start(tx: Transaction, memory: Memory, _fetch: Fetch) -> None:
+    """Admit the shipped markets."""
+    for market in markets.SHIPPED:
+        if memory.find_market(market.symbol) is None:
+            market = msgspec.structs.replace(market, price_band_ppm=memory.settings.price_band_ppm)
+            memory.put_market(market)
+            tx.publish(publishing.market_created(market))
+
+
+def forget_lost_amendments(_: Transaction, memory: Memory, _fetch: Fetch) -> None:
+    """Let go of amendments that a crash cut off before they were put to the engine: they never were."""
+    for order in memory.amending():
+        if memory.amendments.get((order.order_id, order.amending)) is None:
+            _end_amending(memory, order.order_id)
+
+
+def create_market(tx: Transaction, memory: Memory, request: CreateMarket) -> Market:
+    """Admit a market, if every price times quantity on its grid is exact."""
+    if memory.find_market(request.market.symbol) is not None:
+        raise Refused("market_exists", field="symbol")
+    number = max((each.number for each in memory.markets()), default=0) + 1
+    market = markets.admit(msgspec.structs.replace(request.market, number=number))
+    memory.put_market(market)
+    tx.publish(publishing.market_created(market))
+    return market
+
+
+def change_market(tx: Transaction, memory: Memory, request: ChangeMarket) -> Market:
+    """Change what may change of a market, in the sequence of its orders."""
+    given = {
+        "maker_fee": request.maker_fee,
+        "taker_fee": request.taker_fee,
+        "price_band_ppm": request.price_band_ppm,
+        "state": request.state,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    market = markets.admit(msgspec.structs.replace(memory.market(request.symbol), **changes))
+    memory.put_market(market)
+    tx.publish(publishing.market_updated(market))
+    return market

@@ -1,0 +1,1 @@
+"""Schema changes of orders, applied in their order."""

@@ -1,0 +1,383 @@
+"""The law of orders: what may be placed, what it needs on hold, and how its status moves. Pure."""
+
+from typing import ClassVar
+
+import msgspec
+
+from borsa.errors import Refused
+from borsa.markets import OPEN, Market, amount_text, amount_units
+from borsa.money import UNITS_MAX, NotExact
+from borsa.requests import Request
+
+PENDING, RESTING, PARTIAL = "pending", "open", "partially_filled"
+FILLED, CANCELLED, EXPIRED, REJECTED = "filled", "cancelled", "expired", "rejected"
+TERMINAL = (FILLED, CANCELLED, EXPIRED, REJECTED)
+
+STATUS_OF_REASON = {
+    "filled": FILLED,
+    "amended_down": FILLED,
+    "cancelled": CANCELLED,
+    "self_trade": CANCELLED,
+    "would_cross": REJECTED,
+    "halted": REJECTED,
+    "expired_ioc": EXPIRED,
+    "expired_fok": EXPIRED,
+    "no_liquidity": EXPIRED,
+    "budget_spent": EXPIRED,
+}
+"""What an order is after the engine closed it for a reason."""
+
+LIMITED = ("limit", "stop_limit")
+STOPS = ("stop", "stop_limit")
+BLOCK = "block"
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """An order: price and stop_price in ticks (0: none), quantity, filled and prevented in lots (quantity 0: bounded
+    by its budget only), quote_quantity and spent in quote units, held in units of the asset it spends.
+
+    quantity = filled + prevented + remaining. `revision` counts amendments, `amending` is the one in flight (0: none).
+    """
+
+    order_id: int
+    user_id: str
+    wallet_id: str
+    symbol: str
+    side: str
+    order_type: str
+    time_in_force: str
+    post_only: int
+    self_trade_prevention: str
+    quantity: int
+    price: int
+    stop_price: int
+    quote_quantity: int
+    held: int
+    filled: int
+    prevented: int
+    spent: int
+    status: str
+    reason: str | None
+    cancel_requested: int
+    revision: int
+    amending: int
+    version: int
+    client_order_id: str | None
+    digest: bytes | None
+    created_at: int
+    updated_at: int
+
+    @property
+    def remaining(self) -> int:
+        """Lots still to fill."""
+        return max(0, self.quantity - self.filled - self.prevented)
+
+    @property
+    def is_closed(self) -> bool:
+        """Has the engine said that it ended?"""
+        return self.status in TERMINAL
+
+
+class LastPrice(msgspec.Struct, frozen=True):
+    """The last trade of a market, in ticks."""
+
+    symbol: str
+    price: int
+
+
+class Amendment(msgspec.Struct, frozen=True):
+    """An amendment that was put to the engine."""
+
+    order_id: int
+    revision: int
+    quantity: int
+    price: int
+    requested_at: int
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """A number that is reserved in blocks."""
+
+    name: str
+    value: int
+
+
+# what the door asks ------------------------------------------------------------------------------------------------
+
+
+class OrderState(msgspec.Struct, frozen=True):
+    """An order and its market. `repeated`: it was placed before, by the same client id and body."""
+
+    order: Order
+    market: Market
+    repeated: bool = False
+
+
+class PlaceOrder(Request[OrderState], frozen=True, kw_only=True):
+    """A new order, numbers as the client wrote them; `digest` is of the body, where it has a client_order_id."""
+
+    answered_by: ClassVar[str] = "orders"
+    user_id: str
+    symbol: str
+    side: str
+    order_type: str
+    time_in_force: str
+    post_only: bool
+    self_trade_prevention: str
+    quantity: str | None
+    price: str | None
+    stop_price: str | None
+    quote_quantity: str | None
+    client_order_id: str | None
+    wallet_id: str | None
+    digest: bytes | None
+
+
+class AmendOrder(Request[OrderState], frozen=True, kw_only=True):
+    """Another price or total quantity (None: as it is)."""
+
+    answered_by: ClassVar[str] = "orders"
+    order_id: int
+    user_id: str
+    quantity: str | None
+    price: str | None
+    version: int | None
+
+
+class CancelOrder(Request[OrderState], frozen=True, kw_only=True):
+    """End an order; `user_id` is None when an admin asks."""
+
+    answered_by: ClassVar[str] = "orders"
+    order_id: int
+    user_id: str | None
+
+
+class Cancelling(msgspec.Struct, frozen=True):
+    """The orders that are being cancelled."""
+
+    orders: list[OrderState]
+
+
+class CancelAll(Request[Cancelling], frozen=True, kw_only=True):
+    """End all open orders of a user, or those in one market."""
+
+    answered_by: ClassVar[str] = "orders"
+    user_id: str
+    symbol: str | None
+
+
+class CreateMarket(Request[Market], frozen=True, kw_only=True):
+    """Admit a market; its number is given by the service."""
+
+    answered_by: ClassVar[str] = "orders"
+    market: Market
+
+
+class ChangeMarket(Request[Market], frozen=True, kw_only=True):
+    """Change fees (millionths), band (millionths) or state; None leaves as it is."""
+
+    answered_by: ClassVar[str] = "orders"
+    symbol: str
+    maker_fee: int | None
+    taker_fee: int | None
+    price_band_ppm: int | None
+    state: str | None
+
+
+# admission ---------------------------------------------------------------------------------------------------------
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """An admitted order's numbers on its market's grid, and what it needs on hold.
+
+    `at_most`: as much of `amount` as is available will do, because it bounds what the order may spend.
+    """
+
+    quantity: int
+    price: int
+    stop_price: int
+    quote_quantity: int
+    asset: str
+    amount: int
+    at_most: bool
+
+
+def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
+    """The order's terms, or a refusal that names the field at fault."""
+    if market.state != OPEN:
+        raise Refused("market_halted", f"{market.symbol} is {market.state}")
+    _check_fields(asked)
+    price = market.ticks(asked.price) if asked.price is not None else 0
+    stop_price = market.ticks(asked.stop_price, "stopPrice") if asked.stop_price is not None else 0
+    quantity = market.lots(asked.quantity) if asked.quantity is not None else 0
+    budget = _budget(asked.quote_quantity) if asked.quote_quantity is not None else 0
+    for ticks, field in ((price, "price"), (stop_price, "stopPrice")):
+        check_band(market, ticks, last_price, field)
+    reference = price or stop_price or last_price
+    if quantity and reference:
+        check_notional(market, reference, quantity)
+    elif budget and budget < market.min_notional:
+        raise _below(market, "quoteQuantity")
+    asset, amount, at_most = _need(asked, market, price, quantity, budget, stop_price or last_price)
+    return Terms(quantity, price, stop_price, budget, asset, amount, at_most)
+
+
+def _check_fields(asked: PlaceOrder) -> None:
+    limited = asked.order_type in LIMITED
+    by_budget = asked.quote_quantity is not None
+    for wrong, field, detail in (
+        (limited and asked.price is None, "price", "price is missing"),
+        (not limited and asked.price is not None, "price", f"a {asked.order_type} order has no price"),
+        (asked.order_type in STOPS and asked.stop_price is None, "stopPrice", "stopPrice is missing"),
+        (asked.order_type not in STOPS and asked.stop_price is not None, "stopPrice", "only stop orders have it"),
+        (by_budget and (limited or asked.side == "sell"), "quoteQuantity", "only market and stop buys have it"),
+        (by_budget and asked.quantity is not None, "quoteQuantity", "either quantity or quoteQuantity"),
+        (not by_budget and asked.quantity is None, "quantity", "quantity is missing"),
+        (asked.post_only and not limited, "postOnly", "only limit orders can be post-only"),
+        (asked.post_only and asked.time_in_force != "gtc", "postOnly", "a post-only order is gtc"),
+    ):
+        if wrong:
+            raise Refused("invalid_request", detail, field=field)
+
+
+def _budget(text: str) -> int:
+    try:
+        budget = amount_units(text)
+    except NotExact as error:
+        raise Refused("invalid_request", f"quoteQuantity {error}", field="quoteQuantity") from None
+    if budget == 0:
+        raise Refused("invalid_request", "quoteQuantity must be above zero", field="quoteQuantity")
+    return budget
+
+
+def check_band(market: Market, price: int, last_price: int, field: str = "price") -> None:
+    """A price too far from the last trade is refused; there is no band before the first trade."""
+    band = market.price_band_ppm
+    if price and last_price and band and abs(price - last_price) * 1_000_000 > last_price * band:
+        low, high = (market.price_text(last_price * (1_000_000 + sign * band) // 1_000_000) for sign in (-1, 1))
+        raise Refused("price_band", f"{field} must be between {low} and {high}", field=field)
+
+
+def check_notional(market: Market, price: int, quantity: int) -> None:
+    """Price times quantity must be worth the while, and small enough to be kept."""
+    notional = market.notional(price, quantity)
+    if notional < market.min_notional:
+        raise _below(market, "quantity")
+    if notional > UNITS_MAX:
+        raise Refused("invalid_request", "price times quantity is too large", field="quantity")
+
+
+def _below(market: Market, field: str) -> Refused:
+    least = amount_text(market.quote, market.min_notional)
+    return Refused("below_min_notional", f"must be worth at least {least} {market.quote}", field=field)
+
+
+def _need(
+    asked: PlaceOrder, market: Market, price: int, quantity: int, budget: int, reference: int
+) -> tuple[str, int, bool]:
+    """Which asset to hold, how much, and whether less will do. The asset follows from market and side alone."""
+    if asked.side == "sell":
+        return market.base, quantity * market.lot, False
+    if price:
+        return market.quote, market.notional(price, quantity), False
+    if budget:
+        return market.quote, budget, False
+    if not reference or not market.price_band_ppm:
+        # nothing bounds what it may cost: everything that is available is its budget
+        return market.quote, UNITS_MAX, True
+    worst = reference * (1_000_000 + market.price_band_ppm) // 1_000_000 + 1
+    return market.quote, min(UNITS_MAX, market.notional(worst, quantity)), True
+
+
+def new_order(
+    asked: PlaceOrder, terms: Terms, order_id: int, wallet_id: str, held: int, now: int, order_type: str = ""
+) -> Order:
+    """The order as it begins."""
+    return Order(
+        order_id=order_id,
+        user_id=asked.user_id,
+        wallet_id=wallet_id,
+        symbol=asked.symbol,
+        side=asked.side,
+        order_type=order_type or asked.order_type,
+        time_in_force=asked.time_in_force,
+        post_only=int(asked.post_only),
+        self_trade_prevention=asked.self_trade_prevention,
+        quantity=terms.quantity,
+        price=terms.price,
+        stop_price=terms.stop_price,
+        quote_quantity=terms.quote_quantity,
+        held=held,
+        filled=0,
+        prevented=0,
+        spent=0,
+        status=PENDING,
+        reason=None,
+        cancel_requested=0,
+        revision=0,
+        amending=0,
+        version=1,
+        client_order_id=asked.client_order_id,
+        digest=asked.digest,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+# amending ----------------------------------------------------------------------------------------------------------
+
+
+def amended_terms(asked: AmendOrder, order: Order, market: Market, last_price: int) -> tuple[int, int]:
+    """(quantity, price) that an amendment asks for, checked; refused when the order is not one to amend."""
+    if order.is_closed:
+        raise Refused("order_filled" if order.status == FILLED else "order_closed")
+    if asked.version is not None and asked.version != order.version:
+        raise Refused("stale_version", f"The order is at version {order.version}", field="version")
+    if order.status == PENDING or order.amending or order.cancel_requested:
+        raise Refused("order_not_ready")
+    if not order.price:
+        raise Refused("invalid_request", f"a {order.order_type} order has no price to amend", field="price")
+    if asked.quantity is None and asked.price is None:
+        raise Refused("invalid_request", "quantity or price is missing", field="quantity")
+    quantity = order.quantity if asked.quantity is None else market.lots(asked.quantity)
+    price = order.price if asked.price is None else market.ticks(asked.price)
+    check_notional(market, price, quantity)
+    if price != order.price:
+        check_band(market, price, last_price)
+    return quantity, price
+
+
+def extra_need(order: Order, market: Market, quantity: int, price: int) -> int:
+    """Units to hold beyond what the order holds already, for its new terms; 0 when it needs no more."""
+    remaining = max(0, quantity - order.filled - order.prevented)
+    if order.side == "sell":
+        return max(0, remaining - order.remaining) * market.lot
+    return max(0, market.notional(price, remaining) - market.notional(order.price, order.remaining))
+
+
+# the engine's word -------------------------------------------------------------------------------------------------
+
+
+def filled(order: Order, quantity: int, cost: int, now: int) -> Order:
+    """The order after a fill of `quantity` lots for `cost` quote units."""
+    total = order.filled + quantity
+    return msgspec.structs.replace(
+        order,
+        filled=total,
+        spent=order.spent + cost,
+        status=FILLED if total == order.quantity else PARTIAL,
+        version=order.version + 1,
+        updated_at=now,
+    )
+
+
+def closed(order: Order, reason: str, now: int) -> Order:
+    """The order after the engine's last word on it."""
+    return msgspec.structs.replace(
+        order,
+        status=STATUS_OF_REASON[reason],
+        reason=reason,
+        amending=0,
+        version=order.version + 1,
+        updated_at=now,
+    )

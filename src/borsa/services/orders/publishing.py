@@ -1,0 +1,92 @@
+"""Orders and markets as published events: ticks, lots and units become decimal texts here."""
+
+from typing import Any
+
+from borsa import money
+from borsa.events import MarketCreated, MarketUpdated, OrderCancelled, OrderCreated, OrderUpdated
+from borsa.markets import ASSET_SCALE, PRICE_SCALE, Market, amount_text
+from borsa.services.orders.model import Order
+
+
+def created(order: Order, market: Market) -> OrderCreated:
+    """An order that was accepted."""
+    return OrderCreated(**_terms(order, market))
+
+
+def updated(order: Order, market: Market) -> OrderUpdated:
+    """An order that changed."""
+    return OrderUpdated(**_terms(order, market))
+
+
+def cancelled(order: Order, market: Market) -> OrderCancelled:
+    """An order that ended before it was filled."""
+    return OrderCancelled(
+        order_id=str(order.order_id),
+        user_id=order.user_id,
+        symbol=order.symbol,
+        product=market.base,
+        filled_quantity=market.quantity_text(order.filled),
+        remaining_quantity=market.quantity_text(order.remaining),
+        reason=order.reason or "",
+    )
+
+
+def _terms(order: Order, market: Market) -> dict[str, Any]:
+    return {
+        "order_id": str(order.order_id),
+        "user_id": order.user_id,
+        "symbol": order.symbol,
+        "wallet_id": order.wallet_id,
+        "product": market.base,
+        "side": order.side,
+        "order_type": order.order_type,
+        "time_in_force": order.time_in_force,
+        "post_only": bool(order.post_only),
+        "self_trade_prevention": order.self_trade_prevention,
+        "quantity": market.quantity_text(order.quantity) if order.quantity else None,
+        "price": market.price_text(order.price) if order.price else None,
+        "stop_price": market.price_text(order.stop_price) if order.stop_price else None,
+        "quote_quantity": amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
+        "held": amount_text(market.base if order.side == "sell" else market.quote, order.held),
+        "filled_quantity": market.quantity_text(order.filled),
+        "remaining_quantity": market.quantity_text(order.remaining),
+        "average_price": average_price_text(order, market),
+        "status": order.status,
+        "client_order_id": order.client_order_id,
+        "version": order.version,
+    }
+
+
+def average_price_text(order: Order, market: Market) -> str | None:
+    """What the fills cost on average, rounded down to eight places; None before the first."""
+    if not order.filled:
+        return None
+    units = order.spent * 10**ASSET_SCALE // (order.filled * market.lot)
+    return amount_text(market.quote, units)
+
+
+def market_created(market: Market) -> MarketCreated:
+    """A market that was admitted."""
+    return MarketCreated(**market_texts(market))
+
+
+def market_updated(market: Market) -> MarketUpdated:
+    """A market that changed."""
+    return MarketUpdated(**market_texts(market))
+
+
+def market_texts(market: Market) -> dict[str, Any]:
+    """A market as it stands on the wire."""
+    return {
+        "symbol": market.symbol,
+        "base": market.base,
+        "quote": market.quote,
+        "number": market.number,
+        "tick_size": money.write(market.tick, PRICE_SCALE),
+        "lot_size": money.write(market.lot, ASSET_SCALE),
+        "min_notional": amount_text(market.quote, market.min_notional),
+        "maker_fee": money.write(market.maker_fee, money.RATE_SCALE),
+        "taker_fee": money.write(market.taker_fee, money.RATE_SCALE),
+        "price_band": money.write(market.price_band_ppm, money.RATE_SCALE),
+        "state": market.state,
+    }

@@ -1,0 +1,184 @@
+"""The memory of orders: orders and markets by key, what must be counted, and what the door reads."""
+
+import sqlalchemy as sa
+
+from borsa.errors import Refused
+from borsa.markets import Market
+from borsa.runtime.session import Session
+from borsa.runtime.store import Reader, Statement
+from borsa.services.orders import tables
+from borsa.services.orders.model import TERMINAL, Amendment, Counter, LastPrice, Order
+from borsa.settings import Settings
+
+_o, _m = tables.ORDERS, tables.MARKETS
+
+IDS_RESERVED = 10_000
+"""Order ids that are reserved at once. A crash skips ids, and never uses one twice."""
+
+_OPEN = _o.c.status.not_in(TERMINAL)
+_OPEN_COUNTS = Statement(
+    sa.select(_o.c.user_id, _o.c.symbol, sa.func.count()).where(_OPEN).group_by(_o.c.user_id, _o.c.symbol)
+)
+_OPEN_OF_USER = Statement(sa.select(_o).where(_o.c.user_id == sa.bindparam("user_id"), _OPEN).order_by(_o.c.order_id))
+_AMENDING = Statement(sa.select(_o).where(_o.c.amending != 0))
+_BY_CLIENT_ID = Statement(
+    sa.select(_o).where(
+        _o.c.user_id == sa.bindparam("user_id"),
+        _o.c.client_order_id == sa.bindparam("client_order_id"),
+        _o.c.client_order_id.is_not(None),
+    )
+)
+_MARKETS = Statement(sa.select(_m).order_by(_m.c.number))
+
+
+class Memory:
+    """What the handlers work on."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.settings = settings
+        self._session = session
+        self.orders = session.records(_o, Order)
+        self.amendments = session.records(tables.AMENDMENTS, Amendment)
+        self._markets = session.records(_m, Market)
+        self._last_prices = session.records(tables.LAST_PRICES, LastPrice)
+        self._counters = session.records(tables.COUNTERS, Counter)
+        self._next_id = self._ids_end = self._stored_ids_end()
+        self.open_counts: dict[tuple[str, str], int] = {
+            (user_id, symbol): count for user_id, symbol, count in session.read(_OPEN_COUNTS)
+        }
+        # client ids of orders that wait for their hold, and holds that will never have an order. Both only concern
+        # deeds that are under way in this process: a restart ends these, and order ids are never used again.
+        self.placing: set[tuple[str, str]] = set()
+        self.tombstones: set[str] = set()
+
+    def _stored_ids_end(self) -> int:
+        counter = self._counters.get("order_id")
+        return counter.value if counter else 1
+
+    def next_order_id(self) -> int:
+        """A fresh id. The block that it is from is committed before the id is used: whoever takes an id asks for a
+        hold next, and no question leaves before the commit."""
+        if self._next_id >= self._ids_end:
+            self._ids_end = self._next_id + IDS_RESERVED
+            self._counters.put(Counter("order_id", self._ids_end))
+        order_id = self._next_id
+        self._next_id += 1
+        return order_id
+
+    def markets(self) -> list[Market]:
+        """All markets, by number."""
+        return [self._markets.load(row) for row in self._session.read(_MARKETS)]
+
+    def find_market(self, symbol: str) -> Market | None:
+        """The market of a symbol."""
+        return self._markets.get(symbol)
+
+    def market(self, symbol: str) -> Market:
+        """The market of a symbol; refused with unknown_symbol."""
+        found = self._markets.get(symbol)
+        if found is None:
+            raise Refused("unknown_symbol", field="symbol")
+        return found
+
+    def put_market(self, market: Market) -> None:
+        """Admit or change a market."""
+        self._markets.put(market)
+
+    def last_price(self, symbol: str) -> int:
+        """The last trade of a market in ticks; 0 before the first."""
+        found = self._last_prices.get(symbol)
+        return found.price if found else 0
+
+    def put_last_price(self, symbol: str, price: int) -> None:
+        """A market has traded."""
+        self._last_prices.put(LastPrice(symbol, price))
+
+    def by_client_id(self, user_id: str, client_order_id: str) -> Order | None:
+        """The order that has a user's client id."""
+        rows = self._session.read(_BY_CLIENT_ID, user_id=user_id, client_order_id=client_order_id)
+        return self.orders.load(rows[0]) if rows else None
+
+    def open_of(self, user_id: str) -> list[Order]:
+        """A user's open orders, oldest first."""
+        return [self.orders.load(row) for row in self._session.read(_OPEN_OF_USER, user_id=user_id)]
+
+    def amending(self) -> list[Order]:
+        """Orders with an amendment in flight."""
+        return [self.orders.load(row) for row in self._session.read(_AMENDING)]
+
+    def count_open(self, order: Order, change: int) -> None:
+        """An order of a user and market was opened (1) or closed (-1)."""
+        key = (order.user_id, order.symbol)
+        count = self.open_counts.get(key, 0) + change
+        if count:
+            self.open_counts[key] = count
+        else:
+            self.open_counts.pop(key, None)
+
+
+# what the door reads -----------------------------------------------------------------------------------------------
+
+
+def _given(name: str, column: sa.Column[str]) -> sa.ColumnElement[bool]:
+    value = sa.bindparam(name, type_=sa.Text)
+    return sa.or_(value.is_(None), column == value)
+
+
+_PAGE = (
+    sa.select(_o)
+    .where(
+        _o.c.order_id < sa.bindparam("before"),
+        _given("symbol", _o.c.symbol),
+        _given("status", _o.c.status),
+        _given("client_order_id", _o.c.client_order_id),
+    )
+    .order_by(_o.c.order_id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_ALL_PAGE = Statement(_PAGE)
+_OWN_PAGE = Statement(_PAGE.where(_o.c.user_id == sa.bindparam("user_id")))
+_ONE = Statement(sa.select(_o).where(_o.c.order_id == sa.bindparam("order_id")))
+_MARKET = Statement(sa.select(_m).where(_m.c.symbol == sa.bindparam("symbol")))
+
+
+def orders_page(
+    reader: Reader,
+    user_id: str | None,
+    symbol: str | None,
+    status: str | None,
+    client_order_id: str | None,
+    before: int,
+    limit: int,
+) -> list[Order]:
+    """Orders of one user, or of all (None), newest first."""
+    given = {
+        "symbol": symbol,
+        "status": status,
+        "client_order_id": client_order_id,
+        "before": before,
+        "limit": limit,
+    }
+    if user_id is None:
+        return [Order(*row) for row in reader.read(_ALL_PAGE, **given)]
+    return [Order(*row) for row in reader.read(_OWN_PAGE, user_id=user_id, **given)]
+
+
+def order_by_id(reader: Reader, order_id: int) -> Order | None:
+    """One order."""
+    rows = reader.read(_ONE, order_id=order_id)
+    return Order(*rows[0]) if rows else None
+
+
+def market_by_symbol(reader: Reader, symbol: str) -> Market | None:
+    """One market."""
+    rows = reader.read(_MARKET, symbol=symbol)
+    return _market(rows[0]) if rows else None
+
+
+def all_markets(reader: Reader) -> list[Market]:
+    """All markets, by number."""
+    return [_market(row) for row in reader.read(_MARKETS)]
+
+
+def _market(row: tuple[object, ...]) -> Market:
+    return Market(**dict(zip(Market.__struct_fields__, row, strict=True)))  # type: ignore[arg-type]

@@ -1,0 +1,40 @@
+"""trades: owns the books. Matches what the orders log brings, and keeps every trade as a fact."""
+
+from borsa.events import (
+    CrossRejected,
+    OrderAmended,
+    OrderAmendRejected,
+    OrderClosed,
+    OrderOpened,
+    OrderTriggered,
+    TradeBusted,
+    TradeExecuted,
+)
+from borsa.runtime.service import Batch, Service, Sweep
+from borsa.services.trades import api, handlers, model, tables
+from borsa.services.trades.store import Memory
+
+TRADES: Service[Memory] = Service(
+    name="trades",
+    tables=tables.METADATA,
+    memory=Memory,
+    routes=api.ROUTES,
+    answers={
+        model.ReadDepth: handlers.read_depth,
+        model.Annotate: handlers.annotate,
+        model.BustTrade: handlers.bust_trade,
+    },
+    consumes={"orders": Batch(handlers.match)},
+    publishes=(
+        TradeExecuted,
+        OrderOpened,
+        OrderTriggered,
+        OrderClosed,
+        OrderAmended,
+        OrderAmendRejected,
+        CrossRejected,
+        TradeBusted,
+    ),
+    starts=(handlers.recover,),
+    sweeps=(Sweep(5, handlers.finish_busts),),
+)

@@ -1,0 +1,176 @@
+"""The deeds of trades: match what the orders log brings, replay it at a start, and undo what an admin declares void."""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from borsa.errors import Refused
+from borsa.events import TradeBusted
+from borsa.markets import amount_text
+from borsa.requests import Done, ReverseTrade
+from borsa.runtime.log import Recorded
+from borsa.runtime.service import Asking
+from borsa.runtime.streams import Fetch
+from borsa.runtime.transaction import Transaction
+from borsa.services.trades import publishing
+from borsa.services.trades.engine import inputs_of
+from borsa.services.trades.model import (
+    BUSTED,
+    BUSTING,
+    EXECUTED,
+    FILLS_PER_INPUT_MAX,
+    Annotate,
+    BustTrade,
+    Depth,
+    ReadDepth,
+    Trade,
+)
+from borsa.services.trades.outcomes import Fill
+from borsa.services.trades.store import Memory
+
+_log = structlog.get_logger("borsa")
+
+
+class Nondeterministic(RuntimeError):
+    """A replay gave other trades than those that were committed: the books can't be trusted, so nothing starts."""
+
+
+def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
+    """Apply events of the orders log to the books, and publish what came of each."""
+    fresh = [recorded for recorded in events if recorded.sequence > memory.applied]
+    if not fresh:
+        return
+    outcomes = memory.engine.apply(inputs_of(fresh))
+    memory.applied = fresh[-1].sequence
+    for recorded, told in zip(fresh, outcomes, strict=True):
+        for outcome in told:
+            if isinstance(outcome, Fill):
+                memory.trades.add(publishing.row_of(outcome, tx.now))
+            tx.publish(publishing.event_of(outcome), recorded)
+    if memory.applied - memory.saved >= memory.settings.snapshot_events:
+        memory.save_snapshot(tx.now)
+
+
+def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:
+    """Rebuild the books: the newest snapshot that verifies, and the log from there to the cursor.
+
+    The outcomes are committed already; they are only compared.
+    """
+    memory.load_newest_snapshot()
+    cursor = memory.cursor
+    while memory.applied < cursor:
+        events = [recorded for recorded in fetch("orders", memory.applied) if recorded.sequence <= cursor]
+        if not events:
+            raise Nondeterministic(f"the orders log ends at {memory.applied}, before the cursor {cursor}")
+        _replay(memory, events)
+
+
+def _replay(memory: Memory, events: Sequence[Recorded]) -> None:
+    first, last = events[0].sequence, events[-1].sequence
+    outcomes = memory.engine.apply(inputs_of(events))
+    memory.applied = last
+    again = [publishing.row_of(each, 0) for told in outcomes for each in told if isinstance(each, Fill)]
+    kept = memory.executed_between(first * FILLS_PER_INPUT_MAX, (last + 1) * FILLS_PER_INPUT_MAX)
+    if [_essence(trade) for trade in again] != [_essence(trade) for trade in kept]:
+        raise Nondeterministic(f"replaying the orders log from {first} to {last} gives other trades than were made")
+
+
+def _essence(trade: Trade) -> tuple[object, ...]:
+    return msgspec.structs.astuple(trade)[: Trade.__struct_fields__.index("status")]
+
+
+def read_depth(_: Transaction, memory: Memory, request: ReadDepth) -> Depth:
+    """The best levels of a book."""
+    if request.symbol not in memory.engine.books.markets:
+        raise Refused("unknown_symbol")
+    return Depth(*memory.engine.depth(request.symbol, request.levels))
+
+
+def annotate(_: Transaction, memory: Memory, request: Annotate) -> Trade:
+    """Change the note or the tags of a trade."""
+    trade = _trade(memory, request.trade_id)
+    if request.note is not None:
+        trade = msgspec.structs.replace(trade, note=request.note)
+    if request.tags is not None:
+        trade = msgspec.structs.replace(trade, tags="\n".join(request.tags))
+    memory.trades.put(trade)
+    return trade
+
+
+def bust_trade(tx: Transaction, memory: Memory, request: BustTrade) -> Asking:
+    """Have the money moved back, then declare the trade void. That it was begun is on disk before wallets is asked."""
+    trade = _trade(memory, request.trade_id)
+    if trade.status != EXECUTED:
+        raise Refused("already_busted")
+    memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason))
+    return (yield from _reverse(tx, memory, request.trade_id))
+
+
+def finish_busts(tx: Transaction, memory: Memory) -> Asking:
+    """Finish busts that a crash cut off: wallets gives the same answer again."""
+    for trade_id in memory.busting():
+        try:
+            yield from _reverse(tx, memory, trade_id)
+        except Refused as refused:
+            _log.warning("bust_refused", trade_id=trade_id, code=refused.code)
+
+
+def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
+    trade = _trade(memory, trade_id)
+    try:
+        _done: Done = yield _reversal(trade)
+    except Refused as refused:
+        # returned, not raised: that the trade stands again is kept
+        memory.trades.put(msgspec.structs.replace(_trade(memory, trade_id), status=EXECUTED, bust_reason=None))
+        return refused
+    trade = _trade(memory, trade_id)
+    if trade.status == BUSTED:
+        return trade  # the sweep and the first asker were both waiting
+    trade = msgspec.structs.replace(trade, status=BUSTED)
+    memory.trades.put(trade)
+    tx.publish(_busted(trade))
+    return trade
+
+
+def _trade(memory: Memory, trade_id: int) -> Trade:
+    trade = memory.trades.get(trade_id)
+    if trade is None:
+        raise Refused("not_found")
+    return trade
+
+
+def _reversal(trade: Trade) -> ReverseTrade:
+    base, _, quote = trade.symbol.partition("-")
+    return ReverseTrade(
+        trade_id=trade.trade_id,
+        symbol=trade.symbol,
+        base=base,
+        quote=quote,
+        buyer_id=trade.buyer_id,
+        seller_id=trade.seller_id,
+        buyer_order_id=trade.buy_order_id,
+        seller_order_id=trade.sell_order_id,
+        price=amount_text(quote, trade.price),
+        quantity=trade.quantity,
+        notional=trade.notional,
+        buyer_fee=trade.buyer_fee,
+        seller_fee=trade.seller_fee,
+        reason=trade.bust_reason or "",
+    )
+
+
+def _busted(trade: Trade) -> TradeBusted:
+    base, _, quote = trade.symbol.partition("-")
+    return TradeBusted(
+        trade_id=str(trade.trade_id),
+        buy_order_id=str(trade.buy_order_id),
+        sell_order_id=str(trade.sell_order_id),
+        product=base,
+        symbol=trade.symbol,
+        quantity=amount_text(base, trade.quantity),
+        price=amount_text(quote, trade.price),
+        buyer_id=trade.buyer_id,
+        seller_id=trade.seller_id,
+        reason=trade.bust_reason or "",
+    )

@@ -1,0 +1,1 @@
+"""Schema changes of trades, applied in their order."""

@@ -1,0 +1,142 @@
+"""The memory of trades: the engine, the rows of its trades, its snapshots, and what the door reads."""
+
+import hashlib
+
+import sqlalchemy as sa
+import structlog
+
+from borsa.runtime.session import Session
+from borsa.runtime.store import Reader, Statement
+from borsa.services.trades import tables
+from borsa.services.trades.engine import Engine
+from borsa.services.trades.model import BUSTING, Snapshot, Trade, trade_id_of
+from borsa.settings import Settings
+
+_log = structlog.get_logger("borsa")
+
+_t, _s = tables.TRADES, tables.SNAPSHOTS
+
+_SNAPSHOTS = Statement(sa.select(_s).order_by(_s.c.sequence.desc()))
+_BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
+_CURSOR = Statement(
+    sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
+        tables.METADATA.tables["cursors"].c.source == "orders"
+    )
+)
+_EXECUTED_BETWEEN = Statement(
+    sa.select(_t)
+    .where(_t.c.trade_id >= sa.bindparam("first"), _t.c.trade_id < sa.bindparam("end"))
+    .order_by(_t.c.trade_id)
+)
+
+
+class Memory:
+    """What the handlers work on."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = Engine()
+        self.applied = 0
+        self.saved = 0
+        self.trades = session.records(_t, Trade)
+        self.snapshots = session.records(_s, Snapshot)
+        self._session = session
+
+    @property
+    def cursor(self) -> int:
+        """The last event of the orders log whose outcomes are committed."""
+        rows = self._session.read(_CURSOR)
+        return int(rows[0][0]) if rows else 0
+
+    def load_newest_snapshot(self) -> None:
+        """Take over the newest snapshot that verifies; one that does not is passed over with a warning."""
+        for row in self._session.read(_SNAPSHOTS):
+            snapshot = Snapshot(*row)
+            try:
+                self._load(snapshot)
+                return
+            except ValueError as error:
+                _log.warning("snapshot_passed_over", sequence=snapshot.sequence, error=str(error))
+        self.engine = Engine()
+
+    def _load(self, snapshot: Snapshot) -> None:
+        if hashlib.sha256(snapshot.body).digest() != snapshot.digest:
+            raise ValueError("the checksum does not match")
+        if snapshot.sequence > self.cursor:
+            raise ValueError("it is newer than the cursor")
+        engine = Engine()
+        engine.load(snapshot.body)
+        if len(engine.books.live) != snapshot.orders:
+            raise ValueError("the number of orders does not match")
+        self.engine = engine
+        self.applied = self.saved = snapshot.sequence
+
+    def save_snapshot(self, now: int) -> None:
+        """Keep the engine's state, and forget the oldest ones."""
+        body = self.engine.save()
+        orders = len(self.engine.books.live)
+        self.snapshots.put(Snapshot(self.applied, now, orders, hashlib.sha256(body).digest(), body))
+        self.saved = self.applied
+        kept = [row[0] for row in self._session.read(_SNAPSHOTS)]
+        for sequence in kept[self.settings.snapshots_kept :]:
+            self.snapshots.delete(sequence)
+
+    def executed_between(self, first: int, end: int) -> list[Trade]:
+        """The trades with ids from `first` to before `end`."""
+        return [Trade(*row) for row in self._session.read(_EXECUTED_BETWEEN, first=first, end=end)]
+
+    def busting(self) -> list[int]:
+        """Trades whose bust was begun and not finished."""
+        return [row[0] for row in self._session.read(_BUSTING)]
+
+
+# what the door reads -----------------------------------------------------------------------------------------------
+
+
+def _page(*where: sa.ColumnElement[bool]) -> Statement:
+    return Statement(
+        sa.select(_t)
+        .where(_t.c.trade_id < sa.bindparam("before"), *where)
+        .order_by(_t.c.trade_id.desc())
+        .limit(sa.bindparam("limit"))
+    )
+
+
+_symbol = sa.bindparam("symbol", type_=sa.Text)
+_order = sa.bindparam("order_id", type_=sa.BigInteger)
+_SYMBOL = sa.or_(_symbol.is_(None), _t.c.symbol == _symbol)
+_ORDER = sa.or_(_order.is_(None), _t.c.buy_order_id == _order, _t.c.sell_order_id == _order)
+_ALL = _page(_SYMBOL, _ORDER)
+_BOUGHT = _page(_t.c.buyer_id == sa.bindparam("user_id"), _SYMBOL, _ORDER)
+_SOLD = _page(_t.c.seller_id == sa.bindparam("user_id"), _SYMBOL, _ORDER)
+_TAPE = _page(_t.c.symbol == sa.bindparam("symbol"), _t.c.block == 0)
+_ONE = Statement(sa.select(_t).where(_t.c.trade_id == sa.bindparam("trade_id")))
+
+
+def trades_page(
+    reader: Reader, user_id: str | None, symbol: str | None, order_id: int | None, before: int, limit: int
+) -> list[Trade]:
+    """Trades of one user, or of all (None), newest first."""
+    given = {"symbol": symbol, "order_id": order_id, "before": before, "limit": limit}
+    if user_id is None:
+        return [Trade(*row) for row in reader.read(_ALL, **given)]
+    rows = set(reader.read(_BOUGHT, user_id=user_id, **given)) | set(reader.read(_SOLD, user_id=user_id, **given))
+    return [Trade(*row) for row in sorted(rows, reverse=True)[:limit]]
+
+
+def trade_by_id(reader: Reader, trade_id: int) -> Trade | None:
+    """One trade."""
+    rows = reader.read(_ONE, trade_id=trade_id)
+    return Trade(*rows[0]) if rows else None
+
+
+def tape_page(reader: Reader, symbol: str, before: int, limit: int) -> list[Trade]:
+    """A market's trades, newest first, negotiated ones left out."""
+    return [Trade(*row) for row in reader.read(_TAPE, symbol=symbol, before=before, limit=limit)]
+
+
+def trade_caused_by(reader: Reader, sequence: int) -> Trade | None:
+    """The first trade that an event of the orders log caused."""
+    first = trade_id_of(sequence, 0)
+    rows = reader.read(_EXECUTED_BETWEEN, first=first, end=first + 1)
+    return Trade(*rows[0]) if rows else None
