@@ -1,4 +1,4 @@
-"""The matching kernel: every order book of one engine, behind five calls.
+"""The matching kernel: every order book of one engine, behind a few calls.
 
     kernel = open_kernel()
     results = kernel.process(commands)        # 64-byte commands in, 64-byte results out; see `layout`
@@ -7,7 +7,7 @@
     saved = kernel.snapshot(); open_kernel().restore(saved)
 
 **Pure.** No clock, no I/O, no randomness, no float; the same commands give the same bytes, in any batches
-(only the `index` of a result counts from the start of its batch), under any hash seed, and from any
+(only a result's index counts from the start of its batch), under any hash seed, and from any
 snapshot plus tail.
 
 **Total.** Every record of 64 bytes has a defined answer: what can't be done is REFUSED and changes nothing.

@@ -174,7 +174,9 @@ class Kind(IntEnum):
     """An order ended: exactly once for each accepted order that is not open. quantity: the total it filled
     (lots); remaining: what was cut off; price: its limit (0: none)."""
     AMENDED = KIND_AMENDED
-    """price and quantity (the total) that hold from now on. Fills that it causes follow."""
+    """price and quantity (the total) that hold from now on. A total below what is filled and prevented is
+    raised to that, with remaining 0, and CLOSED amended_down follows; otherwise the fills that it causes
+    follow."""
     REFUSED = KIND_REFUSED
     """The command did nothing. side, order_id, other_id, price, quantity repeat the command; remaining is
     0."""

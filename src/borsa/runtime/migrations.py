@@ -42,3 +42,8 @@ def migrate(service: str, engine: sa.Engine, metadata: sa.MetaData) -> None:
         with EnvironmentContext(config, script, fn=upgrade) as environment:
             environment.configure(connection=connection, target_metadata=metadata)
             environment.run_migrations()
+
+
+def head(service: str) -> str:
+    """The newest revision of a service."""
+    return ScriptDirectory.from_config(configuration(service)).get_current_head() or ""

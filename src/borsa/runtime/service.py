@@ -44,7 +44,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     `memory` opens what the handlers work on; `starts` run once before anything else, each in a transaction of its own,
     as `deed(tx, memory, fetch)`, where `fetch(source, after)` reads another service's log.
     `skips_poison`: an event that can't be handled is tried again and then set aside (a follower that can be rebuilt),
-    instead of stopping the service (where skipping would break the books).
+    instead of stopping the service (where skipping would break the books). `facts` say what it runs, for /healthz.
     """
 
     name: str
@@ -57,3 +57,4 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     starts: Sequence[Deed] = ()
     sweeps: Sequence[Sweep] = ()
     skips_poison: bool = False
+    facts: Mapping[str, str] = {}

@@ -24,7 +24,7 @@ class Statement:
         """The SQL text, and (name, fixed value) of its parameters in their order."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled = self._core.compile(dialect=dialect)  # type: ignore[attr-defined]
+            compiled = self._core.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
             names = compiled.positiontup or ()
             fixed = compiled.params
             found = (str(compiled), tuple((name, fixed.get(name)) for name in names))

@@ -110,10 +110,14 @@ class OrderPage(Reply, frozen=True):
     next_cursor: str | None
 
 
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 class OrderResults(Reply, frozen=True):
     """For each order of a batch, in order: the order, or the problem with it."""
 
-    results: list[OrderReply | Problem]
+    results: Annotated[list[Any], Meta(extra_json_schema={"items": {"anyOf": [_ref("OrderReply"), _ref("Problem")]}})]
 
 
 class CancelledOrders(Reply, frozen=True):

@@ -10,6 +10,7 @@ from borsa.events import (
     TradeBusted,
     TradeExecuted,
 )
+from borsa.matching import kernel_name
 from borsa.runtime.service import Batch, Service, Sweep
 from borsa.services.trades import api, handlers, model, tables
 from borsa.services.trades.store import Memory
@@ -36,5 +37,6 @@ TRADES: Service[Memory] = Service(
         TradeBusted,
     ),
     starts=(handlers.recover,),
+    facts={"kernel": kernel_name()},
     sweeps=(Sweep(5, handlers.finish_busts),),
 )

@@ -1,0 +1,42 @@
+# Two verbs are all that a newcomer needs: `make run` and `make test`. They make the environment in .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check fix bench docs migration clean
+
+run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
+	@exec $(BIN)/borsa up
+
+test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts and tidiness
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/test.ready  ## Types, style and import contracts only
+	@$(BIN)/python -m pytest tests/house
+
+fix: $(VENV)/test.ready  ## Mend style where a tool can
+	@$(BIN)/ruff check --fix src tests
+	@$(BIN)/ruff format src tests
+
+bench: $(VENV)/run.ready  ## Orders a second on this machine
+	@$(BIN)/borsa bench orders
+
+docs: $(VENV)/test.ready  ## Write the tables in docs/ anew
+	@$(BIN)/python docs/generate.py
+
+migration: $(VENV)/test.ready  ## Draft a schema change: make migration service=orders name=add_colour
+	@$(BIN)/python docs/draft_migration.py $(service) $(name)
+
+clean:  ## Remove the environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@sh .ci/environment $(PYTHON) $(VENV)
+
+$(VENV)/run.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@sh .ci/install $(VENV) .
+	@touch $@
+
+$(VENV)/test.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@sh .ci/install $(VENV) ".[test]"
+	@touch $@ $(VENV)/run.ready

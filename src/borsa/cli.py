@@ -1,0 +1,114 @@
+"""The command line: borsa up | verify | doctor | migrate | openapi | asyncapi | replay | bench."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from borsa import __version__, settings
+
+cli = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A self-hosted crypto exchange."
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+cli.add_typer(bench, name="bench")
+
+
+def main() -> None:
+    """Run the command that was asked for; a setting that is wrong is named."""
+    try:
+        cli()
+    except settings.BadSetting as error:
+        typer.echo(f"borsa: {error}", err=True)
+        sys.exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """A self-hosted crypto exchange."""
+
+
+@cli.command()
+def up() -> None:
+    """Run the whole exchange in one process, until it is told to stop."""
+    from borsa.commands.up import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def verify() -> None:
+    """Audit the books, of a stopped or a running exchange; exit 1 when anything is wrong."""
+    from borsa.commands.verify import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is installed, and whether an exchange could run here."""
+    from borsa.commands.doctor import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the databases' schemas to this version's."""
+    from borsa.commands.migrate import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the API as OpenAPI 3.1."""
+    from borsa.commands.documents import openapi_text
+
+    typer.echo(openapi_text())
+
+
+@cli.command()
+def asyncapi() -> None:
+    """Print every event as AsyncAPI 3.0."""
+    from borsa.commands.documents import asyncapi_text
+
+    typer.echo(asyncapi_text())
+
+
+@cli.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recorded order flow, FILE.csv.gz with its FILE.json beside it")],
+    limit: Annotated[int, typer.Option(help="Play so many rows only; 0 is all")] = 0,
+    speed: Annotated[float, typer.Option(help="Times the recorded pace; 0 is as fast as it goes")] = 0,
+    users: Annotated[int, typer.Option(help="How many users trade")] = 8,
+) -> None:
+    """Trade recorded order flow through the API of a running exchange, and compare the fills."""
+    from borsa.commands.replay import run
+
+    sys.exit(run(settings.load(), file, limit, speed, users))
+
+
+@bench.command()
+def orders(
+    seconds: Annotated[int, typer.Option(help="How long to place orders")] = 15,
+    connections: Annotated[int, typer.Option(help="HTTP connections, each with one request at a time")] = 64,
+    url: Annotated[str, typer.Option(help="A running exchange; without it one is started in a folder of its own")] = "",
+) -> None:
+    """Orders a second over real HTTP onto a real disk, and the lag until everything is settled."""
+    from borsa.commands.bench_orders import run
+
+    sys.exit(run(settings.load(), seconds, connections, url))
+
+
+if __name__ == "__main__":
+    main()

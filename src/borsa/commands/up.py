@@ -1,0 +1,63 @@
+"""borsa up: the whole exchange in one process."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+import traceback
+
+import structlog
+import typer
+import uvloop
+
+from borsa import app
+from borsa.runtime import telemetry
+from borsa.runtime.migrations import NewerSchema
+from borsa.settings import Settings
+
+_log = structlog.get_logger("borsa")
+
+FAILED = 70
+"""Exit status after a fault inside (EX_SOFTWARE of sysexits.h)."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    telemetry.start_logging(settings.log_level)
+    try:
+        exchange = app.Exchange(settings, _die)
+    except (app.AlreadyRunning, NewerSchema) as error:
+        typer.echo(f"borsa: {error}", err=True)
+        return 1
+    _tune()
+    try:
+        uvloop.run(app.serve(exchange, lambda port: _say(exchange, port)))
+    except OSError as error:
+        typer.echo(f"borsa: can't listen on {settings.host}:{settings.port}: {error.strerror}", err=True)
+        return 1
+    return 0
+
+
+def _tune() -> None:
+    # what is here now stays for good: the collector need not look at it again
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _say(exchange: app.Exchange, port: int) -> None:
+    password = exchange.first_password
+    if password:
+        typer.echo(f"Made the user admin with the password {password} (it is not shown again)")
+    typer.echo(f"Borsa is ready at http://{exchange.settings.host}:{port}")
+    sys.stdout.flush()
+
+
+def _die(error: BaseException) -> None:
+    """A commit failed: memory may be ahead of the disk, so nothing more may be said. The next start recovers."""
+    with contextlib.suppress(Exception):
+        _log.critical("stopped", reason=repr(error))
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    os._exit(FAILED)

@@ -1,0 +1,1 @@
+"""Schema changes of notifications, applied in their order."""

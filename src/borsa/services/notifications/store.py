@@ -1,0 +1,125 @@
+"""The memory of notifications: what is appended, what is kept by key, and what the door and the sender read."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from borsa.runtime.session import Session
+from borsa.runtime.store import Reader, Statement
+from borsa.services.notifications import tables
+from borsa.services.notifications.model import (
+    PENDING,
+    Delivery,
+    Notification,
+    Preferences,
+    Reading,
+    Told,
+)
+from borsa.settings import Settings
+
+_n, _r, _p, _d = tables.NOTIFICATIONS, tables.READINGS, tables.PREFERENCES, tables.DELIVERIES
+
+_TOLD = sa.select(_n, _r.c.read_at).join_from(_n, _r, _r.c.notification_id == _n.c.notification_id, isouter=True)
+_ONE = Statement(_TOLD.where(_n.c.notification_id == sa.bindparam("notification_id")))
+_PENDING_OF_USERS = Statement(
+    sa.select(_d.c.user_id, sa.func.count()).where(_d.c.status == PENDING).group_by(_d.c.user_id)
+)
+
+
+class Memory:
+    """What the handlers work on. `pending` counts the deliveries of each user that are still to be made."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.settings = settings
+        self._session = session
+        self.notifications = session.journal(_n, Notification)
+        self.readings = session.records(_r, Reading)
+        self.preferences = session.records(_p, Preferences)
+        self.deliveries = session.records(_d, Delivery)
+        self.pending: dict[str, int] = dict(session.read(_PENDING_OF_USERS))
+
+    def told(self, notification_id: str) -> Told | None:
+        """A notification that was committed before."""
+        rows = self._session.read(_ONE, notification_id=notification_id)
+        return _told(rows[0]) if rows else None
+
+
+# what the door reads -----------------------------------------------------------------------------------------------
+
+_PAGE = (
+    _TOLD.where(_n.c.notification_id < sa.bindparam("before"))
+    .order_by(_n.c.notification_id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_OWN = _PAGE.where(_n.c.user_id == sa.bindparam("user_id"))
+_UNREAD = _r.c.read_at.is_(None)
+_PAGES = {
+    (False, False): Statement(_PAGE),
+    (False, True): Statement(_PAGE.where(_UNREAD)),
+    (True, False): Statement(_OWN),
+    (True, True): Statement(_OWN.where(_UNREAD)),
+}
+_PREFERENCES = Statement(sa.select(_p).where(_p.c.user_id == sa.bindparam("user_id")))
+
+FIRST = ("~",)
+"""Before the first row of a page of notifications: ids are below it."""
+
+
+def notifications_page(reader: Reader, user_id: str | None, unread: bool, before: str, limit: int) -> list[Told]:
+    """Notifications, newest first, older than the id `before`; of one user, or of all (None)."""
+    given: dict[str, Any] = {"before": before, "limit": limit}
+    if user_id is not None:
+        given["user_id"] = user_id
+    return [_told(row) for row in reader.read(_PAGES[user_id is not None, unread], **given)]
+
+
+def notification_by_id(reader: Reader, notification_id: str) -> Told | None:
+    """One notification."""
+    rows = reader.read(_ONE, notification_id=notification_id)
+    return _told(rows[0]) if rows else None
+
+
+def preferences_of(reader: Reader, user_id: str) -> Preferences:
+    """How a user wants to be told: everything into the inbox, unless something else was said."""
+    rows = reader.read(_PREFERENCES, user_id=user_id)
+    return Preferences(*rows[0]) if rows else Preferences(user_id)
+
+
+def _told(row: tuple[Any, ...]) -> Told:
+    return Told(Notification(*row[:-1]), row[-1])
+
+
+# what the sender reads ---------------------------------------------------------------------------------------------
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A delivery that is to be tried now, with everything that it needs."""
+
+    channel: str
+    notification: Notification
+    preferences: Preferences
+
+
+_turn = sa.func.row_number().over(partition_by=(_d.c.user_id, _d.c.channel), order_by=_d.c.next_at).label("turn")
+_waiting = (
+    sa.select(_d.c.notification_id, _d.c.channel, _d.c.next_at, _turn)
+    .where(_d.c.status == PENDING, _d.c.next_at <= sa.bindparam("now"))
+    .subquery("waiting")
+)
+_DUE = Statement(
+    sa.select(_waiting.c.channel, _n, _p)
+    .join_from(_waiting, _n, _n.c.notification_id == _waiting.c.notification_id)
+    .join(_p, _p.c.user_id == _n.c.user_id)
+    .where(_waiting.c.turn <= sa.bindparam("each_max"))
+    # everybody's first before anybody's second: a slow target delays nobody else
+    .order_by(_waiting.c.turn, _waiting.c.next_at)
+    .limit(sa.bindparam("limit"))
+)
+_WIDTH = len(_n.c)
+
+
+def due(reader: Reader, now: int, each_max: int, limit: int) -> list[Due]:
+    """Deliveries whose time has come, at most `each_max` of one user and channel."""
+    rows = reader.read(_DUE, now=now, each_max=each_max, limit=limit)
+    return [Due(row[0], Notification(*row[1 : _WIDTH + 1]), Preferences(*row[_WIDTH + 1 :])) for row in rows]

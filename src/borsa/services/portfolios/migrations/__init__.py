@@ -1,0 +1,1 @@
+"""Schema changes of portfolios, applied in their order."""

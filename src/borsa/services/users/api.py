@@ -1,0 +1,396 @@
+"""The door of users.
+
+Passwords are judged and hashed here, at the edge, so that the writer never waits for it and no command carries one.
+Whoever comes with an API key may read the profile, and nothing else here: an account is managed by its user, signed in.
+"""
+
+import base64
+import re
+from typing import Any
+
+import structlog
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from borsa.errors import Refused
+from borsa.runtime.auth import Identity
+from borsa.runtime.clock import time_text
+from borsa.runtime.http.call import Call
+from borsa.runtime.http.page import PageQuery, after_cursor, encode_cursor
+from borsa.runtime.http.route import Access, Handle, Route
+from borsa.services.users import model, passwords, store
+from borsa.services.users.model import (
+    ApiKey,
+    ChangeUser,
+    CloseSession,
+    CreateApiKey,
+    DeleteApiKey,
+    DeleteUser,
+    ListPublicKeys,
+    OpenSession,
+    RefreshSession,
+    RegisterUser,
+    Tokens,
+    User,
+)
+from borsa.services.users.wire import (
+    AccessToken,
+    Credentials,
+    Jwk,
+    Jwks,
+    KeyPage,
+    KeyReply,
+    KeyWanted,
+    ProfileChange,
+    RefreshToken,
+    Registration,
+    TokensReply,
+    UserChange,
+    UserPage,
+    UserReply,
+    Validity,
+)
+
+_log = structlog.get_logger("borsa")
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+# signing up, in and out --------------------------------------------------------------------------------------------
+
+
+async def register(call: Call, body: Registration) -> UserReply:
+    """POST /api/users/register and POST /api/users"""
+    call.means.limits.take("register", call.address, call.settings.registrations_per_minute, 60)
+    model.check_user_name(body.user_name)
+    model.check_email(body.email)
+    # a repeat with its Idempotency-Key finds its own name taken: the deed will know it
+    if call.once is None and store.user_by_name(call.reader, body.user_name) is not None:
+        raise Refused("user_name_taken", field="userName")
+    hashed = await _new_hash(call, body.password, body.user_name)
+    return _user(await call.ask(RegisterUser(user_name=body.user_name, email=body.email, password_hash=hashed)))
+
+
+async def login(call: Call, body: Credentials) -> TokensReply:
+    """POST /api/users/login"""
+    user = store.user_by_name(call.reader, body.user_name)
+    kept = store.password_hash_of(call.reader, user.user_id if user else "")
+    right = await _is_right(call, body.user_name, kept, body.password)
+    if user is None or kept is None or not right:
+        _log.info("sign_in_failed", user_id=user.user_id if user else None, address=call.address)
+        raise Refused("invalid_credentials")
+    new_hash = await _hashed(call, body.password) if passwords.is_outdated(kept) else None
+    request = OpenSession(user_id=user.user_id, verified_hash=kept, new_hash=new_hash)
+    return _tokens(await call.ask(request, keyed=False))
+
+
+async def refresh(call: Call, body: RefreshToken) -> TokensReply:
+    """POST /api/users/refresh_token"""
+    return _tokens(await call.ask(RefreshSession(refresh_token=body.refresh_token), keyed=False))
+
+
+async def validate(call: Call, body: AccessToken) -> Validity:
+    """POST /api/users/validate"""
+    authenticator = call.means.authenticator
+    try:
+        identity = authenticator.verify(body.token.encode())
+    except Refused:
+        return Validity(valid=False)
+    if not authenticator.holds(identity):
+        return Validity(valid=False)
+    return Validity(
+        valid=True,
+        user_id=identity.user_id,
+        user_name=identity.user_name,
+        role=identity.role,
+        expires_at=time_text(identity.expires_at * model.SECOND),
+    )
+
+
+async def logout(call: Call) -> None:
+    """POST /api/users/logout"""
+    await call.ask(CloseSession(session_id=_signed_in(call).session_id))
+
+
+async def list_public_keys(call: Call) -> Jwks:
+    """GET /.well-known/jwks.json"""
+    found = await call.ask(ListPublicKeys())
+    return Jwks(keys=[_jwk(key_id, raw) for key_id, raw in found.keys.items()])
+
+
+# users -------------------------------------------------------------------------------------------------------------
+
+
+async def get_profile(call: Call) -> UserReply:
+    """GET /api/users/profile"""
+    return _user(_found(call, call.identity.user_id))
+
+
+async def change_profile(call: Call, body: ProfileChange) -> UserReply:
+    """PUT /api/users/profile"""
+    identity = _signed_in(call)
+    user = _found(call, identity.user_id)
+    verified = None
+    if body.password is not UNSET or body.current_password is not UNSET:
+        verified = await _current_hash(call, user, body.current_password)
+    hashed = await _changes(call, user, body)
+    change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, password_hash=hashed)
+    return _user(await call.ask(replace(change, verified_hash=verified, kept_session_id=identity.session_id)))
+
+
+async def delete_profile(call: Call) -> None:
+    """DELETE /api/users/profile"""
+    await call.ask(DeleteUser(user_id=_signed_in(call).user_id))
+
+
+async def list_users(call: Call) -> UserPage:
+    """GET /api/users"""
+    _signed_in(call)
+    query: PageQuery = call.query
+    (before,) = after_cursor(query.cursor, store.NEWEST)
+    found = store.users_page(call.reader, before, query.limit)
+    cursor = encode_cursor(found[-1].user_id) if len(found) == query.limit else None
+    return UserPage(data=[_user(each) for each in found], next_cursor=cursor)
+
+
+async def get_user(call: Call) -> UserReply:
+    """GET /api/users/{id}"""
+    _signed_in(call)
+    return _user(_found(call, _id(call)))
+
+
+async def change_user(call: Call, body: UserChange) -> UserReply:
+    """PUT /api/users/{id}"""
+    identity = _signed_in(call)
+    user = _found(call, _id(call))
+    if body.password is not UNSET and user.user_id == identity.user_id:
+        raise Refused("forbidden", "Your own password is changed in your profile, with the current one")
+    hashed = await _changes(call, user, body)
+    change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, role=body.role)
+    return _user(await call.ask(replace(change, password_hash=hashed)))
+
+
+async def delete_user(call: Call) -> None:
+    """DELETE /api/users/{id}"""
+    _signed_in(call)
+    await call.ask(DeleteUser(user_id=_id(call)))
+
+
+# API keys ----------------------------------------------------------------------------------------------------------
+
+
+async def create_api_key(call: Call, body: KeyWanted) -> KeyReply:
+    """POST /api/users/api-keys"""
+    identity = _signed_in(call)
+    model.check_label(body.label)
+    request = CreateApiKey(
+        user_id=identity.user_id,
+        label=body.label,
+        scopes=model.scopes_text(body.scopes),
+        addresses=model.addresses_text(body.ip_allow_list),
+    )
+    made = await call.ask(request, keyed=False)
+    return _key(made.key, made.credential)
+
+
+async def list_api_keys(call: Call) -> KeyPage:
+    """GET /api/users/api-keys"""
+    identity = _signed_in(call)
+    query: PageQuery = call.query
+    (before,) = after_cursor(query.cursor, store.NEWEST)
+    found = store.api_keys_page(call.reader, identity.user_id, before, query.limit)
+    cursor = encode_cursor(found[-1].key_id) if len(found) == query.limit else None
+    return KeyPage(data=[_key(each) for each in found], next_cursor=cursor)
+
+
+async def delete_api_key(call: Call) -> None:
+    """DELETE /api/users/api-keys/{id}"""
+    await call.ask(DeleteApiKey(user_id=_signed_in(call).user_id, key_id=_id(call)))
+
+
+# passwords ---------------------------------------------------------------------------------------------------------
+
+
+async def _is_right(call: Call, user_name: str, kept: str | None, password: str) -> bool:
+    """Is this the password? Wrong ones are counted by name, known or not, and make the next one wait."""
+    settings, failures, who = call.settings, call.means.limits.failures, model.name_key(user_name)
+
+    def attempt() -> bool:
+        # once more, where there is only one at a time: guesses that were sent all at once don't pass the count
+        failures.check(who)
+        right = passwords.matches(kept, password)
+        if right:
+            failures.forgive(who)
+        else:
+            failures.add(who, settings.sign_in_failures_max, settings.sign_in_window_seconds)
+        return right
+
+    failures.check(who)
+    return await passwords.SLOW.run(settings.password_queue_max, attempt)
+
+
+async def _current_hash(call: Call, user: User, password: str | UnsetType) -> str | None:
+    """What the user's password is kept as, once the current one is proven."""
+    if password is UNSET:
+        raise Refused("invalid_request", "A new password needs the current one", field="currentPassword")
+    kept = store.password_hash_of(call.reader, user.user_id)
+    if not await _is_right(call, user.name, kept, password):
+        raise Refused("forbidden", "The current password is wrong", field="currentPassword")
+    return kept
+
+
+async def _changes(call: Call, user: User, body: ProfileChange | UserChange) -> str | None:
+    """The hash of the new password, if there is one, when all that is to change is as it must be."""
+    if body.user_name is not UNSET:
+        model.check_user_name(body.user_name)
+    if body.email is not UNSET:
+        model.check_email(body.email)
+    if body.password is UNSET:
+        return None
+    return await _new_hash(call, body.password, user.name if body.user_name is UNSET else body.user_name)
+
+
+async def _new_hash(call: Call, password: str, user_name: str) -> str:
+    """The hash of a password that is good enough."""
+    passwords.check_strength(password, user_name)
+    if call.once is not None:
+        call.once = await passwords.SLOW.run(call.settings.password_queue_max, passwords.stretched, call.once)
+    return await _hashed(call, password)
+
+
+async def _hashed(call: Call, password: str) -> str:
+    return await passwords.SLOW.run(call.settings.password_queue_max, passwords.hashed, password)
+
+
+# from here to the wire ---------------------------------------------------------------------------------------------
+
+
+def _signed_in(call: Call) -> Identity:
+    """Who calls, in a session; an API key is refused."""
+    if call.identity.by_api_key:
+        raise Refused("forbidden", "An API key can't manage an account: sign in")
+    return call.identity
+
+
+def _id(call: Call) -> str:
+    """The id in the path; what can't be one is not there."""
+    if not _ID.fullmatch(call.path["id"]):
+        raise Refused("not_found")
+    return call.path["id"]
+
+
+def _found(call: Call, user_id: str) -> User:
+    user = store.user_by_id(call.reader, user_id)
+    if user is None:
+        raise Refused("not_found")
+    return user
+
+
+def _user(user: User) -> UserReply:
+    return UserReply(
+        user_id=user.user_id,
+        user_name=user.name,
+        email=user.email,
+        role=user.role,
+        created_at=time_text(user.created_at),
+    )
+
+
+def _tokens(tokens: Tokens) -> TokensReply:
+    return TokensReply(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        token_type="Bearer",  # noqa: S106
+        expires_in=tokens.expires_in,
+    )
+
+
+def _key(key: ApiKey, credential: str | UnsetType = UNSET) -> KeyReply:
+    return KeyReply(
+        key_id=key.key_id,
+        label=key.label,
+        scopes=key.scopes.split(),
+        ip_allow_list=key.addresses.split(),
+        created_at=time_text(key.created_at),
+        secret=credential,
+    )
+
+
+def _jwk(key_id: str, raw: bytes) -> Jwk:
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return Jwk(kty="OKP", crv="Ed25519", x=text, kid=key_id, use="sig", alg="EdDSA")
+
+
+def _route(call: str, handle: Handle, access: Access, summary: str, **more: Any) -> Route:
+    method, path = call.split(" ")
+    return Route(method=method, path=path, handle=handle, access=access, summary=summary, **more)  # type: ignore[arg-type]
+
+
+_SIGN_UP: dict[str, Any] = {
+    "body": Registration,
+    "reply": UserReply,
+    "status": 201,
+    "errors": ("user_name_taken", "weak_password", "too_many_requests"),
+}
+_CHANGE = ("not_found", "user_name_taken", "weak_password")
+_KEY: dict[str, Any] = {"body": KeyWanted, "reply": KeyReply, "status": 201, "errors": ("too_many_api_keys",)}
+_GONE: dict[str, Any] = {"status": 204, "errors": ("not_found", "user_not_empty", "last_admin")}
+
+ROUTES = (
+    _route("POST /api/users/register", register, "public", "Sign up", **_SIGN_UP),
+    _route("POST /api/users", register, "public", "Sign up", **_SIGN_UP),
+    _route(
+        "POST /api/users/login",
+        login,
+        "public",
+        "Sign in",
+        body=Credentials,
+        reply=TokensReply,
+        errors=("invalid_credentials", "too_many_requests"),
+    ),
+    _route(
+        "POST /api/users/refresh_token",
+        refresh,
+        "public",
+        "Exchange a refresh token for the next tokens",
+        body=RefreshToken,
+        reply=TokensReply,
+        errors=("invalid_refresh_token",),
+    ),
+    _route(
+        "POST /api/users/validate",
+        validate,
+        "public",
+        "Is this access token valid, and whose is it?",
+        body=AccessToken,
+        reply=Validity,
+    ),
+    _route("POST /api/users/logout", logout, "user", "Sign out", status=204),
+    _route("GET /api/users/profile", get_profile, "user", "Who I am", reply=UserReply, errors=("not_found",)),
+    _route(
+        "PUT /api/users/profile",
+        change_profile,
+        "user",
+        "Change my name, e-mail address or password",
+        body=ProfileChange,
+        reply=UserReply,
+        errors=(*_CHANGE, "too_many_requests"),
+    ),
+    _route("DELETE /api/users/profile", delete_profile, "user", "Leave for good", **_GONE),
+    _route("POST /api/users/api-keys", create_api_key, "user", "Make an API key", **_KEY),
+    _route("GET /api/users/api-keys", list_api_keys, "user", "My API keys", query=PageQuery, reply=KeyPage),
+    _route("DELETE /api/users/api-keys/{id}", delete_api_key, "user", "End an API key", status=204),
+    _route("GET /api/users", list_users, "admin", "Users, newest first", query=PageQuery, reply=UserPage),
+    _route("GET /api/users/{id}", get_user, "admin", "A user", reply=UserReply),
+    _route(
+        "PUT /api/users/{id}",
+        change_user,
+        "admin",
+        "Change a user's name, e-mail address, role or password",
+        body=UserChange,
+        reply=UserReply,
+        errors=(*_CHANGE, "last_admin"),
+    ),
+    _route("DELETE /api/users/{id}", delete_user, "admin", "Remove a user for good", **_GONE),
+    _route("GET /.well-known/jwks.json", list_public_keys, "public", "Public keys of access tokens", reply=Jwks),
+)

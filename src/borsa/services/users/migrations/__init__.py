@@ -1,0 +1,1 @@
+"""Schema changes of users, applied in their order."""

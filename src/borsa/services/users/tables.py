@@ -1,0 +1,63 @@
+"""The schema of users: who they are, how they prove it, what they are signed in with.
+
+Times are microseconds since 1970 UTC. No column holds a secret in plain: a password is an Argon2id hash, an API key the
+SHA-256 of its secret, and of a refresh token nothing is kept at all (see tokens.py).
+"""
+
+import sqlalchemy as sa
+
+from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+
+METADATA = sa.MetaData()
+runtime_tables(METADATA)
+
+USERS = strict_table(
+    "users",
+    METADATA,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", sa.Text, unique=True),
+    sa.Column("email", sa.Text),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("token_version", INTEGER, nullable=False),
+    sa.Column("created_at", INTEGER, nullable=False),
+    sa.Column("updated_at", INTEGER, nullable=False),
+    sa.CheckConstraint("role IN ('user', 'admin')", name="users_role"),
+    sa.CheckConstraint("status IN ('active', 'closing', 'deleted')", name="users_status"),
+)
+
+PASSWORDS = strict_table(
+    "passwords",
+    METADATA,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+
+SIGN_INS = strict_table(
+    "sign_ins",
+    METADATA,
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("token_version", INTEGER, nullable=False),
+    sa.Column("generation", INTEGER, nullable=False),
+    sa.Column("rotated_at", INTEGER, nullable=False),
+    sa.Column("expires_at", INTEGER, nullable=False),
+    sa.Column("revoked_at", INTEGER),
+    sa.Index("sign_ins_by_user", "user_id"),
+    sa.Index("sign_ins_by_expiry", "expires_at"),
+    sa.Index("sign_ins_by_revocation", "revoked_at"),
+)
+
+API_KEYS = strict_table(
+    "api_keys",
+    METADATA,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("addresses", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", INTEGER, nullable=False),
+    sa.Index("api_keys_by_user", "user_id", "key_id"),
+)

@@ -1,0 +1,156 @@
+"""What comes to the door of users, and what leaves it: the HTTP structs."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from borsa.runtime.codec import Body, Reply
+from borsa.services.users import model, passwords
+
+UserName = Annotated[
+    str,
+    Meta(
+        description="3 to 40 letters (A-Z), digits, '.', '_' or '-'; compared without case",
+        examples=["ada"],
+        extra_json_schema={"pattern": model.NAME_PATTERN},
+    ),
+]
+Email = Annotated[
+    str,
+    Meta(
+        examples=["ada@example.org"],
+        extra_json_schema={"pattern": model.EMAIL_PATTERN, "maxLength": model.EMAIL_CHARACTERS_MAX},
+    ),
+]
+NewPassword = Annotated[
+    str,
+    Meta(
+        description="Any Unicode, normalised to NFC; refused when it is common or contains the user's name",
+        examples=["copper-meadow-thistle-19"],
+        extra_json_schema={"minLength": passwords.LENGTH_MIN, "maxLength": passwords.LENGTH_MAX},
+    ),
+]
+
+
+class Registration(Body, frozen=True):
+    """Somebody who signs up."""
+
+    user_name: UserName
+    password: NewPassword
+    email: Email | None = None
+
+
+class Credentials(Body, frozen=True):
+    """A sign-in."""
+
+    user_name: str
+    password: str
+
+
+class RefreshToken(Body, frozen=True):
+    """The refresh token that is exchanged."""
+
+    refresh_token: str
+
+
+class AccessToken(Body, frozen=True):
+    """The access token that is asked about."""
+
+    token: str
+
+
+class ProfileChange(Body, frozen=True):
+    """What somebody changes of their own; a new password needs the current one."""
+
+    user_name: UserName | UnsetType = UNSET
+    email: Email | UnsetType | None = UNSET
+    password: NewPassword | UnsetType = UNSET
+    current_password: str | UnsetType = UNSET
+
+
+class UserChange(Body, frozen=True):
+    """What an admin changes of somebody."""
+
+    user_name: UserName | UnsetType = UNSET
+    email: Email | UnsetType | None = UNSET
+    role: Literal["user", "admin"] | UnsetType = UNSET
+    password: NewPassword | UnsetType = UNSET
+
+
+class KeyWanted(Body, frozen=True):
+    """An API key to be made; without an allow list it may be used from anywhere."""
+
+    label: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": model.LABEL_CHARACTERS_MAX})]
+    scopes: Annotated[list[Literal["read", "trade"]], Meta(min_length=1, max_length=2)]
+    ip_allow_list: Annotated[list[str], Meta(examples=[["192.0.2.0/24"]])] = field(default_factory=list)
+
+
+class UserReply(Reply, frozen=True):
+    """A user."""
+
+    user_id: str
+    user_name: str
+    email: str | None
+    role: str
+    created_at: str
+
+
+class UserPage(Reply, frozen=True):
+    """Users, newest first."""
+
+    data: list[UserReply]
+    next_cursor: str | None
+
+
+class TokensReply(Reply, frozen=True):
+    """What a sign-in gives; `expiresIn` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class Validity(Reply, frozen=True):
+    """Whether an access token is valid now; of a valid one also whose it is, and until when."""
+
+    valid: bool
+    user_id: str | UnsetType = UNSET
+    user_name: str | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+
+
+class KeyReply(Reply, frozen=True):
+    """An API key. `secret` is the whole credential (a Bearer token), and is there only when it was just made."""
+
+    key_id: str
+    label: str
+    scopes: list[str]
+    ip_allow_list: list[str]
+    created_at: str
+    secret: str | UnsetType = UNSET
+
+
+class KeyPage(Reply, frozen=True):
+    """API keys, newest first."""
+
+    data: list[KeyReply]
+    next_cursor: str | None
+
+
+class Jwk(Reply, frozen=True):
+    """A public key, as RFC 8037 writes it."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    use: str
+    alg: str
+
+
+class Jwks(Reply, frozen=True):
+    """The public keys that access tokens can be verified with."""
+
+    keys: list[Jwk]

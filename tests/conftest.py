@@ -1,0 +1,22 @@
+"""Fixtures: a whole exchange on a free loopback port, and people who use it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Running
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Running]:
+    """An exchange of its own for this test."""
+    with Running(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One exchange for all tests that leave each other alone."""
+    with Running(tmp_path_factory.mktemp("shared") / "data") as running:
+        yield running
