@@ -46,7 +46,7 @@ def notional_units(price: str, quantity: int) -> int:
     return cost
 
 
-class Market(msgspec.Struct, frozen=True, kw_only=True):
+class Market(msgspec.Struct, frozen=True):
     """A tradable pair and its grid.
 
     `tick` is the price step in 10**-8 quote per base, `lot` the quantity step in units of the base asset,
@@ -102,7 +102,7 @@ def _places(tick: int) -> int:
     return len(money.write(tick, PRICE_SCALE).partition(".")[2])
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16_384)
 def _steps(text: str, scale: int, step: int, code: str, field: str) -> int:
     try:
         units = money.parse(text, scale)

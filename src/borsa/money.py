@@ -5,6 +5,7 @@ written back without loss; nothing in here, or above it, touches a float.
 """
 
 import re
+from functools import lru_cache
 
 SCALE_MAX = 8
 """Decimal places that an asset, a price or a quantity can have at most."""
@@ -18,6 +19,8 @@ RATE_SCALE = 6
 NUMBER_PATTERN = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
 """The grammar of numbers on the wire (no sign, no exponent, no spaces, ASCII digits only)."""
 
+_POWERS = tuple(10**scale for scale in range(19))
+
 _NUMBER = re.compile(NUMBER_PATTERN.replace("$", r"\Z"), re.ASCII)
 _SIGNED = re.compile(r"[+-]?" + NUMBER_PATTERN[1:].replace("$", r"\Z"), re.ASCII)
 
@@ -26,6 +29,7 @@ class NotExact(ValueError):
     """A text that is not a number of the grammar, or that can't be kept exactly."""
 
 
+@lru_cache(maxsize=16_384)
 def parse(text: str, scale: int) -> int:
     """The units of 10**-scale in a decimal text; NotExact when it has other characters or more places."""
     if _NUMBER.match(text) is None:
@@ -49,15 +53,16 @@ def parse_signed(text: str, scale: int) -> int:
     return -units if text[0] == "-" else units
 
 
+@lru_cache(maxsize=16_384)
 def write(units: int, scale: int, places: int = 0) -> str:
     """The decimal text of units of 10**-scale, without trailing zeros beyond `places` decimals."""
     if units < 0:
         return "-" + write(-units, scale, places)
-    if scale == 0:
-        return str(units)
-    digits = str(units).zfill(scale + 1)
-    fraction = digits[-scale:].rstrip("0").ljust(places, "0")
-    return f"{digits[:-scale]}.{fraction}" if fraction else digits[:-scale]
+    whole, rest = divmod(units, _POWERS[scale])
+    if not rest:
+        return f"{whole}.{'0' * places}" if places else str(whole)
+    fraction = str(rest).zfill(scale).rstrip("0")
+    return f"{whole}.{fraction.ljust(places, '0')}"
 
 
 def ceil_divide(numerator: int, divisor: int) -> int:

@@ -1,7 +1,8 @@
-"""One service alone: its writer over a SQLite file of its own, a clock that is turned by hand, and events as they come."""
+"""One service alone: its writer over a SQLite file of its own, a clock turned by hand, and events as they come."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
+
+PATIENCE_SECONDS = 10
 
 
 class HandClock:
@@ -59,6 +62,7 @@ class Alone:
         self.clock = HandClock()
         self.users: set[str] = set()
         self.published: list[Recorded] = []
+        self._woken = threading.Event()
         self._logs: dict[str, list[Recorded]] = {source: [] for source in service.consumes}
         self.database = SqliteDatabase(service.name, folder, service.tables)
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +74,7 @@ class Alone:
 
     def _open(self) -> None:
         self.writer = Writer(
-            self._service, self.database.connect(), self, self.clock, self.settings, wake=lambda: None
+            self._service, self.database.connect(), self, self.clock, self.settings, wake=self._woken.set
         )
         self.writer.start()
         self.reader = self.database.reader()
@@ -125,6 +129,16 @@ class Alone:
         """Step until nothing waits."""
         while self.writer.step():
             pass
+
+    def settle_until(self, look: Callable[[], bool], what: str = "it") -> None:
+        """Step whenever something arrives from another thread, until `look` is true."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        self.settle()
+        while not look():
+            assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for {what}"
+            self._woken.wait(1)
+            self._woken.clear()
+            self.settle()
 
     def say(self, request: Request[Any], once: Once | None = None) -> Any:
         """The outcome of a request: a reply, or a Refused."""

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 import msgspec
@@ -77,7 +77,7 @@ class Running:
         person = Person(self, name or f"person-{next(_names)}", PASSWORD)
         person.register()
         person.signed_in()
-        person.wallet_id  # noqa: B018: waits until the default wallet is there
+        assert person.wallet_id, "the default wallet comes with the user"
         if funds:
             self.admin().fund(person, **funds)
         return person
@@ -93,15 +93,21 @@ def until(look: Callable[[], Any], what: str = "it") -> Any:
         assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for {what}: {found!r}"
 
 
+class Reachable(Protocol):
+    """An exchange that can be talked to."""
+
+    http: httpx.Client
+
+
 class Person:
     """A user of the API."""
 
-    def __init__(self, running: Running, name: str, password: str) -> None:
+    def __init__(self, running: Reachable, name: str, password: str) -> None:
         self.running = running
         self.name = name
         self.password = password
         self.user_id = ""
-        self._headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
         self._wallet_id = ""
 
     def register(self) -> None:
@@ -117,12 +123,12 @@ class Person:
         answer = self.running.http.post("/api/users/login", json=body)
         assert answer.status_code == 200, answer.text
         self.tokens = answer.json()
-        self._headers = {"authorization": f"Bearer {self.tokens['accessToken']}"}
+        self.headers = {"authorization": f"Bearer {self.tokens['accessToken']}"}
         return self
 
     def call(self, method: str, path: str, json: Any = None, headers: dict[str, str] | None = None) -> httpx.Response:
         """One request with this person's token."""
-        return self.running.http.request(method, path, json=json, headers=self._headers | (headers or {}))
+        return self.running.http.request(method, path, json=json, headers=self.headers | (headers or {}))
 
     def get(self, path: str) -> Any:
         """The body of a GET that must succeed."""

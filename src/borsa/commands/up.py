@@ -39,7 +39,13 @@ def run(settings: Settings) -> int:
     return 0
 
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that wants the interpreter lets another one keep it. Python's 5 ms let HTTP wait for whole batches
+of the writers; measured, 1 ms gave a tenth more orders a second, and 0.2 ms a tenth less."""
+
+
 def _tune() -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)
     # what is here now stays for good: the collector need not look at it again
     gc.collect()
     gc.freeze()

@@ -6,10 +6,12 @@ import ipaddress
 import json
 import time
 from collections.abc import Sequence
+from typing import Annotated
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Meta
 
 from borsa.errors import Refused
 from borsa.events import AccessRevoked
@@ -25,6 +27,9 @@ ALGORITHM = "EdDSA"
 LEEWAY_SECONDS = 5
 KEY_PREFIX = "borsa_"
 KEY_ID_LENGTH = 36
+YEAR_10000 = 253_402_300_800
+"""The first second that no time text can say; a token that claims to live so long is none of ours."""
+
 NEVER = 2**62
 """When an API key expires."""
 
@@ -40,7 +45,7 @@ class Identity(msgspec.Struct, frozen=True):
     role: str
     session_id: str
     scopes: tuple[str, ...]
-    expires_at: int
+    expires_at: Annotated[int, Meta(ge=0, lt=YEAR_10000)]
     token_version: int
 
     @property

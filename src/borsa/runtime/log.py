@@ -121,7 +121,7 @@ _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLIS
 
 
 class LogRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of the log."""
+    """A row of the log; the order of its columns is what `Transaction.publish` appends."""
 
     sequence: int
     time: int

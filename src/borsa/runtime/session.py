@@ -182,7 +182,11 @@ class Journal(Generic[R]):
 
     def append(self, record: R) -> None:
         """Add a row at the end."""
-        self._rows.append(_as_row(record))
+        self.append_row(_as_row(record))
+
+    def append_row(self, row: Row) -> None:
+        """Add a row that is a tuple already."""
+        self._rows.append(row)
         self._session.staged(self._drop_last, None, None)
 
     def _drop_last(self, _key: None, _before: None) -> None:

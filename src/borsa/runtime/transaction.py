@@ -43,16 +43,8 @@ class Transaction:
         data = encode(event)
         recorded = Recorded(self._source, sequence, self.now, origin.correlation, origin.causation, event, data)
         self._events.append(recorded)
-        self._log.append(
-            LogRow(
-                sequence,
-                self.now,
-                type(event).__name__,
-                event.subject,
-                origin.correlation,
-                origin.causation,
-                data,
-            )
+        self._log.append_row(
+            (sequence, self.now, type(event).__name__, event.subject, origin.correlation, origin.causation, data)
         )
         self._session.staged(self._withdraw, None, None)
         return recorded

@@ -2,13 +2,14 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import UNSET
 
 from borsa.errors import Refused
 from borsa.events import AccessRevoked, UserCreated, UserDeleted, UserUpdated
-from borsa.requests import AccessState, DescribeAccess, Done, FindUser, IdentifyKey, UserFound
+from borsa.requests import AccessState, DescribeAccess, Done, FindUser, IdentifyKey, Request, UserFound
 from borsa.services.users.model import (
     ChangeUser,
     CloseSession,
@@ -29,8 +30,8 @@ NOT_EMPTY = Refused("user_not_empty", "USD 5 is left")
 DAY = 86_400
 
 
-def refused(bench: Bench, request: object) -> str:
-    outcome = bench.tell(request)  # type: ignore[arg-type]
+def refused(bench: Bench, request: Request[Any]) -> str:
+    outcome = bench.tell(request)
     assert isinstance(outcome, Refused), outcome
     return outcome.code
 
@@ -278,7 +279,7 @@ def test_a_new_role_or_a_password_set_by_an_admin_ends_every_session(bench: Benc
     user = bench.user()
     tokens = bench.tokens(user)
     bench.happened()
-    bench.ask(ChangeUser(user_id=user.user_id, **change))  # type: ignore[arg-type]
+    bench.ask(ChangeUser(user_id=user.user_id, **change))
     assert bench.happened(AccessRevoked) == [
         AccessRevoked(user_id=user.user_id, session_id=None, token_version=user.token_version + 1)
     ]

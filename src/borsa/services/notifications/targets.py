@@ -71,7 +71,7 @@ def read(url: str) -> Target:
 
 def _host(parts: SplitResult) -> str:
     host = (parts.hostname or "").lower()
-    if ":" in host:
+    if ":" in host and "%" not in host:
         try:
             return str(ipaddress.IPv6Address(host))
         except ValueError:

@@ -172,13 +172,9 @@ def order_by_id(reader: Reader, order_id: int) -> Order | None:
 def market_by_symbol(reader: Reader, symbol: str) -> Market | None:
     """One market."""
     rows = reader.read(_MARKET, symbol=symbol)
-    return _market(rows[0]) if rows else None
+    return Market(*rows[0]) if rows else None
 
 
 def all_markets(reader: Reader) -> list[Market]:
     """All markets, by number."""
-    return [_market(row) for row in reader.read(_MARKETS)]
-
-
-def _market(row: tuple[object, ...]) -> Market:
-    return Market(**dict(zip(Market.__struct_fields__, row, strict=True)))  # type: ignore[arg-type]
+    return [Market(*row) for row in reader.read(_MARKETS)]

@@ -43,11 +43,11 @@ def weakness(password: str, user_name: str) -> str:
     core = text.translate(_SIGNS)
     if _is_repeated(text) or (core and _is_repeated(core)):
         return "The password is one short text, repeated"
-    for form in (core, core.translate(_LEET)):
-        if form in _common() or _AROUND.sub("", form) in _common():
-            return "The password is a common one"
-        if _is_worn_out(form):
-            return "The password is made of common words and keyboard rows"
+    bare = _AROUND.sub("", core)
+    if not _common().isdisjoint((core, bare, core.translate(_LEET), bare.translate(_LEET))):
+        return "The password is a common one"
+    if _is_worn_out(core):
+        return "The password is made of common words and keyboard rows"
     return ""
 
 
@@ -58,10 +58,15 @@ def _is_repeated(text: str) -> bool:
 
 def _is_worn_out(text: str) -> bool:
     rest = _without_runs(text)
+    return any(_is_mostly_worn_out(text, form) for form in (rest, rest.translate(_LEET)))
+
+
+def _is_mostly_worn_out(text: str, rest: str) -> bool:
+    """Is next to nothing of a text left, once the words that everybody uses are taken out of its rest?"""
     for word in _WORN_OUT:
         rest = rest.replace(word, "")
     letters = sum(not character.isdigit() for character in rest)
-    return rest != text and letters < _LETTERS_MIN
+    return len(rest) < len(text) and letters < _LETTERS_MIN
 
 
 def _without_runs(text: str) -> str:

@@ -1,0 +1,372 @@
+"""Deliveries that leave: real webhooks and real mail on loopback, tries and retries, and what is refused on the way."""
+
+import email
+import email.policy
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from borsa.events import UserDeleted
+from borsa.services.notifications import NOTIFICATIONS
+from borsa.services.notifications.deliver import Sender
+from borsa.services.notifications.handlers import PENDING_DELIVERIES_MAX
+from borsa.services.notifications.model import (
+    ALL,
+    BITS,
+    Delivery,
+    MarkDelivered,
+    Preferences,
+    SendMessage,
+    SetPreferences,
+    after_try,
+    backoff_seconds,
+)
+from borsa.services.notifications.vault import vault_in
+from tests.services.notifications.facts import ordered, registered, traded
+from tests.services.notifications.receiving import Postman, Receiver
+from tests.support.alone import Alone
+
+Status = list[tuple[str, str, int, str | None]]
+
+
+class Sending:
+    """notifications alone with its sender running."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.alone = Alone(NOTIFICATIONS, folder, **options)
+        self.alone.users.update(("ada", "bob"))
+        self.alone.happen(registered("ada"), registered("bob"))
+        self._start()
+
+    def _start(self) -> None:
+        alone = self.alone
+        self.sender = Sender(alone, alone.database.reader(), alone.settings, alone.clock)
+        self.sender.start()
+
+    def close(self) -> None:
+        self.sender.stop()
+        self.alone.close()
+
+    def restart(self) -> None:
+        """The process dies and comes back."""
+        self.sender.stop()
+        self.alone.restart()
+        self._start()
+
+    def wants(self, user_id: str = "ada", url: str | None = None, address: str | None = None, kinds: int = ALL) -> str:
+        """Set preferences; gives the webhook's secret."""
+        vault = vault_in(self.alone.settings.folder)
+        sealed = vault.new_secret(user_id)
+        self.alone.say(
+            SetPreferences(
+                preferences=Preferences(
+                    user_id,
+                    webhook_url=url,
+                    webhook_secret=sealed if url else None,
+                    webhook_kinds=kinds if url else 0,
+                    email_address=address,
+                    email_kinds=kinds if address else 0,
+                )
+            )
+        )
+        return vault.open(sealed, user_id)
+
+    def status(self) -> Status:
+        """(channel, status, attempts, problem) of every delivery."""
+        found: list[Any] = self.alone.rows("SELECT channel, status, attempts, problem FROM deliveries ORDER BY 1, 2")
+        return found
+
+    def until(self, look: Callable[[Status], bool]) -> Status:
+        """Step the writer as the sender tells it of tries, until the deliveries look so."""
+        self.alone.settle_until(lambda: look(self.status()), f"deliveries, which are {self.status()}")
+        return self.status()
+
+    def until_all(self, status: str) -> Status:
+        return self.until(lambda rows: bool(rows) and all(row[1] == status for row in rows))
+
+    def later(self, seconds: int) -> None:
+        """Time passes, and the sender looks again."""
+        self.alone.clock.advance(seconds)
+        self.sender.wake()
+
+
+@pytest.fixture
+def sending(tmp_path: Path) -> Iterator[Sending]:
+    running = Sending(tmp_path / "data", webhook_private=True, delivery_attempts_max=3)
+    yield running
+    running.close()
+
+
+def test_a_webhook_is_signed_as_standard_webhooks(sending: Sending, receiver: Receiver) -> None:
+    secret = sending.wants(url=receiver.url)
+    sending.alone.happen(traded())
+    assert sending.until_all("delivered") == [("webhook", "delivered", 1, None)]
+    (received,) = receiver.received
+    assert received.path == "/hook?x=1"
+    assert secret.startswith("whsec_")
+    said = Webhook(secret).verify(received.body, dict(received.headers))
+    assert said["type"] == "fill"
+    assert said["data"]["title"] == "Bought 0.5 BTC at 50000.00"
+    assert said["data"]["data"]["tradeId"] == "7000"
+    assert received.headers["webhook-id"] == said["data"]["notificationId"]
+
+
+def test_only_the_wanted_kinds_are_sent(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url, kinds=BITS["fill"])
+    sending.alone.happen(ordered(), traded())
+    sending.until_all("delivered")
+    assert [json.loads(each.body)["type"] for each in receiver.received] == ["fill"]
+
+
+def test_a_failed_try_is_repeated_with_the_same_id_after_a_growing_while(sending: Sending, receiver: Receiver) -> None:
+    secret = sending.wants(url=receiver.url)
+    receiver.answers = [500, 429]
+    sending.alone.happen(ordered())
+    sending.until(lambda rows: rows == [("webhook", "pending", 1, "answered 500")])
+    sending.later(backoff_seconds(1))
+    sending.until(lambda rows: rows == [("webhook", "pending", 2, "answered 429")])
+    sending.later(backoff_seconds(2))
+    sending.until_all("delivered")
+    assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
+    assert len(receiver.received) == 3
+    Webhook(secret).verify(receiver.received[-1].body, dict(receiver.received[-1].headers))
+
+
+def test_a_delivery_is_given_up_after_its_last_try(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url)
+    receiver.answers = [500] * 9
+    sending.alone.happen(ordered())
+    for attempt in (1, 2):
+        sending.until(lambda rows, attempt=attempt: rows[0][2] == attempt)  # type: ignore[misc]
+        sending.later(backoff_seconds(attempt))
+    assert sending.until_all("failed") == [("webhook", "failed", 3, "answered 500")]
+    assert sending.alone.writer.memory.pending == {}
+
+
+def test_a_target_that_is_gone_is_left_alone(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url)
+    receiver.answers = [410]
+    sending.alone.happen(ordered())
+    assert sending.until_all("dropped") == [("webhook", "dropped", 1, "answered 410")]
+
+
+def test_a_redirect_is_not_followed(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url)
+    receiver.answers = [302]
+    receiver.headers = {"location": "/elsewhere"}
+    sending.alone.happen(ordered())
+    sending.until(lambda rows: rows == [("webhook", "pending", 1, "answered 302")])
+    assert [each.path for each in receiver.received] == ["/hook?x=1"]
+
+
+def test_a_target_that_does_not_answer_is_cut_off(tmp_path: Path, receiver: Receiver) -> None:
+    sending = Sending(tmp_path / "data", webhook_private=True, webhook_timeout_seconds=1)
+    sending.wants(url=receiver.url)
+    receiver.hold.clear()
+    sending.alone.happen(ordered())
+    rows = sending.until(lambda rows: rows[0][2] == 1)
+    assert "Timeout" in str(rows[0][3])
+    sending.close()
+
+
+def test_a_target_that_is_not_there_is_tried_again(sending: Sending, receiver: Receiver) -> None:
+    with Receiver() as gone:
+        url = gone.url
+    sending.wants(url=url)
+    sending.alone.happen(ordered())
+    rows = sending.until(lambda rows: rows[0][2] == 1)
+    assert rows[0][1] == "pending"
+
+
+def test_what_was_not_sent_before_the_end_is_sent_after_it(sending: Sending, receiver: Receiver) -> None:
+    sending.sender.stop()
+    sending.wants(url=receiver.url)
+    sending.alone.happen(ordered())
+    sending.restart()
+    sending.until_all("delivered")
+    assert len(receiver.received) == 1
+
+
+def test_what_was_sent_but_not_recorded_is_sent_again(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url)
+    arrived = threading.Event()
+    receiver.received = _Telling(arrived)
+    sending.alone.happen(ordered())
+    assert arrived.wait(10)
+    sending.sender.stop()
+    sending.alone.restart()  # what the sender told the writer was not on disk
+    sending._start()
+    sending.until_all("delivered")
+    assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
+    assert len(receiver.received) == 2
+
+
+class _Telling(list[Any]):
+    """A list that says when it gets something."""
+
+    def __init__(self, event: threading.Event) -> None:
+        super().__init__()
+        self._event = event
+
+    def append(self, item: Any) -> None:
+        super().append(item)
+        self._event.set()
+
+
+def test_a_slow_target_does_not_delay_another(sending: Sending, receiver: Receiver) -> None:
+    with Receiver() as quick:
+        receiver.hold.clear()
+        sending.wants("bob", url=receiver.url, kinds=BITS["message"])
+        sending.wants("ada", url=quick.url, kinds=BITS["message"])
+        for number in range(40):
+            sending.alone.say(SendMessage(user_id="bob", title=f"Hello {number}", body="x"))
+        sending.alone.say(SendMessage(user_id="ada", title="Hello", body="x"))
+        sending.until(lambda rows: any(row[1] == "delivered" for row in rows))
+        assert len(quick.received) == 1
+        assert len(receiver.received) <= 4
+        receiver.hold.set()
+        sending.until_all("delivered")
+
+
+# what is refused on the way ----------------------------------------------------------------------------------------
+
+
+def test_a_private_address_is_not_connected_to(tmp_path: Path, receiver: Receiver) -> None:
+    sending = Sending(tmp_path / "data")
+    sending.wants(url=receiver.url)
+    sending.alone.happen(ordered())
+    rows = sending.until_all("dropped")
+    assert "private" in str(rows[0][3])
+    assert receiver.received == []
+    sending.close()
+
+
+def test_a_name_that_leads_home_is_not_followed(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def home(target: Any) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("borsa.services.notifications.targets.addresses_of", home)
+    sending = Sending(tmp_path / "data")
+    sending.wants(url=receiver.url.replace("127.0.0.1", "rebinding.example.com"))
+    sending.alone.happen(ordered())
+    sending.until_all("dropped")
+    assert receiver.received == []
+    sending.close()
+
+
+def test_the_connection_goes_to_the_judged_address_with_the_name_in_the_host_header(
+    sending: Sending, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def here(target: Any) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("borsa.services.notifications.targets.addresses_of", here)
+    sending.wants(url=receiver.url.replace("127.0.0.1", "hooks.example.com"))
+    sending.alone.happen(ordered())
+    sending.until_all("delivered")
+    assert receiver.received[0].headers["host"].startswith("hooks.example.com:")
+
+
+def test_a_webhook_turned_off_meanwhile_is_not_called(sending: Sending, receiver: Receiver) -> None:
+    sending.sender.stop()
+    sending.wants(url=receiver.url)
+    sending.alone.happen(ordered())
+    sending.alone.happen(UserDeleted(user_id="ada"))
+    sending.restart()
+    assert sending.until_all("dropped")[0][3] == "the webhook was turned off"
+    assert receiver.received == []
+
+
+def test_a_secret_of_another_key_is_not_used(sending: Sending, receiver: Receiver) -> None:
+    sending.wants(url=receiver.url)
+    wanted = Preferences("ada", webhook_url=receiver.url + "2", webhook_secret=b"n" * 60, webhook_kinds=ALL)
+    sending.alone.say(SetPreferences(preferences=wanted))
+    sending.alone.happen(ordered())
+    assert "not the key" in str(sending.until_all("dropped")[0][3])
+    assert receiver.received == []
+
+
+# e-mail ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_email_arrives(tmp_path: Path) -> None:
+    with Postman() as postman:
+        sending = Sending(tmp_path / "data", smtp_url=postman.url, smtp_from="borsa@exchange.example")
+        sending.wants(address="ada@example.com")
+        sending.alone.happen(traded())
+        assert sending.until_all("delivered") == [("email", "delivered", 1, None)]
+        mail = email.message_from_bytes(postman.mails.get(timeout=10), policy=email.policy.default)
+        sending.close()
+    assert (mail["To"], mail["From"]) == ("ada@example.com", "borsa@exchange.example")
+    assert mail["Subject"] == "Bought 0.5 BTC at 50000.00"
+    assert "trade 7000" in mail.get_content()
+    assert mail["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_refused_email_is_tried_again(tmp_path: Path) -> None:
+    with Postman() as postman:
+        postman.refuse = True
+        sending = Sending(tmp_path / "data", smtp_url=postman.url)
+        sending.wants(address="ada@example.com")
+        sending.alone.happen(traded())
+        rows = sending.until(lambda rows: rows[0][2] == 1)
+        assert rows[0][1] == "pending"
+        postman.refuse = False
+        sending.later(backoff_seconds(1))
+        sending.until_all("delivered")
+        sending.close()
+
+
+def test_without_a_mail_server_nothing_is_queued(sending: Sending) -> None:
+    sending.wants(address="ada@example.com")
+    sending.alone.happen(traded())
+    assert sending.status() == []
+
+
+# the account of tries ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "outcome", "status", "wait"),
+    [
+        (0, "delivered", "delivered", 5),
+        (0, "dropped", "dropped", 5),
+        (0, "failed", "pending", 5),
+        (1, "failed", "pending", 20),
+        (2, "failed", "failed", 80),
+    ],
+)
+def test_after_a_try(attempts: int, outcome: str, status: str, wait: int) -> None:
+    before = Delivery("n-1", "webhook", "ada", attempts, 0, "pending", None)
+    after = after_try(before, outcome, "x" * 1000, 1_000_000, 3)
+    assert (after.status, after.attempts) == (status, attempts + 1)
+    assert after.next_at == (wait + 1) * 1_000_000
+    assert len(after.problem or "") == 200
+
+
+def test_a_try_told_twice_counts_once(alone: Alone) -> None:
+    alone.say(SetPreferences(preferences=Preferences("ada", webhook_url="https://a.example", webhook_kinds=ALL)))
+    alone.happen(ordered())
+    ((notification_id,),) = alone.rows("SELECT notification_id FROM deliveries")
+    mark = MarkDelivered(notification_id=notification_id, channel="webhook", outcome="delivered")
+    for _ in range(2):
+        alone.say(mark)
+    assert alone.rows("SELECT status, attempts FROM deliveries") == [("delivered", 1)]
+    alone.say(MarkDelivered(notification_id="unknown", channel="webhook", outcome="delivered"))
+
+
+def test_what_waits_for_one_user_is_bounded(alone: Alone) -> None:
+    alone.say(SetPreferences(preferences=Preferences("ada", webhook_url="https://a.example", webhook_kinds=ALL)))
+    alone.writer.memory.pending["ada"] = PENDING_DELIVERIES_MAX - 1
+    alone.happen(ordered(), traded())
+    assert alone.rows("SELECT count(*) FROM deliveries") == [(1,)]
+    assert len(alone.rows("SELECT * FROM notifications WHERE user_id = 'ada'")) == 2
+    alone.restart()
+    assert alone.writer.memory.pending == {"ada": 1}
