@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")
     ] = 20_000
     fetch_events_max: Annotated[int, _about("Events of one read from a producer's log")] = 1_000
-    cached_records_max: Annotated[int, _about("Records of one table kept in memory")] = 200_000
+    cached_records_max: Annotated[int, _about("Records of one table kept in memory")] = 50_000
     deliveries_tries_max: Annotated[int, _about("Tries of an event that a follower can't handle")] = 5
     snapshot_events: Annotated[int, _about("Events of the orders log between two snapshots")] = 50_000
     snapshots_kept: Annotated[int, _about("Snapshots of the books that are kept")] = 3

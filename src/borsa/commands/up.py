@@ -30,6 +30,9 @@ def run(settings: Settings) -> int:
     except (app.AlreadyRunning, NewerSchema) as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
+    except OSError as error:
+        typer.echo(f"borsa: can't use the data folder {settings.folder}: {error.strerror}", err=True)
+        return 1
     _tune()
     try:
         uvloop.run(app.serve(exchange, lambda port: _say(exchange, port)))

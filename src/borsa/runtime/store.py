@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import visitors
 
 Row = tuple[Any, ...]
 
@@ -24,6 +25,10 @@ class Statement:
         """The SQL text, and (name, fixed value) of its parameters in their order."""
         found = self._compiled.get(dialect.name)
         if found is None:
+            for each in visitors.iterate(self._core):  # type: ignore[call-overload]
+                if isinstance(each, sa.BindParameter):
+                    # its value comes with each run, but an IN would be spelled out only once all values are there
+                    each.required = False
             compiled = self._core.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
             names = compiled.positiontup or ()
             fixed = compiled.params

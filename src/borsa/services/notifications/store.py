@@ -22,9 +22,9 @@ _n, _r, _p, _d = tables.NOTIFICATIONS, tables.READINGS, tables.PREFERENCES, tabl
 
 _TOLD = sa.select(_n, _r.c.read_at).join_from(_n, _r, _r.c.notification_id == _n.c.notification_id, isouter=True)
 _ONE = Statement(_TOLD.where(_n.c.notification_id == sa.bindparam("notification_id")))
-_PENDING_OF_USERS = Statement(
-    sa.select(_d.c.user_id, sa.func.count()).where(_d.c.status == PENDING).group_by(_d.c.user_id)
-)
+# a literal, not a parameter: it lets both databases use the partial index
+_IS_PENDING = _d.c.status == sa.literal_column(f"'{PENDING}'")
+_PENDING_OF_USERS = Statement(sa.select(_d.c.user_id, sa.func.count()).where(_IS_PENDING).group_by(_d.c.user_id))
 
 
 class Memory:
@@ -104,7 +104,7 @@ class Due(msgspec.Struct, frozen=True):
 _turn = sa.func.row_number().over(partition_by=(_d.c.user_id, _d.c.channel), order_by=_d.c.next_at).label("turn")
 _waiting = (
     sa.select(_d.c.notification_id, _d.c.channel, _d.c.next_at, _turn)
-    .where(_d.c.status == PENDING, _d.c.next_at <= sa.bindparam("now"))
+    .where(_IS_PENDING, _d.c.next_at <= sa.bindparam("now"))
     .subquery("waiting")
 )
 _DUE = Statement(

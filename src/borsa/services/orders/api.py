@@ -3,19 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
-
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
 
 from borsa.errors import Refused
-from borsa.markets import amount_text, symbol_of
+from borsa.markets import symbol_of
 from borsa.money import UNITS_MAX
 from borsa.runtime.bus import Once
-from borsa.runtime.clock import time_text
-from borsa.runtime.codec import Body, Number, Reply, encode, number_text
+from borsa.runtime.codec import encode, number_text
 from borsa.runtime.http.call import Call, first_of
-from borsa.runtime.http.page import PageQuery, after_cursor, encode_cursor
+from borsa.runtime.http.page import after_cursor, encode_cursor
 from borsa.runtime.http.problem import Problem, problem_of
 from borsa.runtime.http.route import Answered, Route
 from borsa.services.orders import markets_api, store
@@ -30,115 +25,18 @@ from borsa.services.orders.model import (
     OrderState,
     PlaceOrder,
 )
-from borsa.services.orders.publishing import average_price_text
-
-Symbol = Annotated[str, Meta(min_length=1, max_length=32, examples=["BTC-USD"])]
-Side = Literal["buy", "sell"]
-ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,36}\Z")]
-Status = Literal["pending", "open", "partially_filled", "filled", "cancelled", "expired", "rejected"]
-OrderType = Literal["limit", "market", "stop", "stop_limit"]
-TimeInForce = Literal["gtc", "ioc", "fok"]
-Prevention = Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none"]
-
-
-class NewOrder(Body, frozen=True):
-    """An order. `type` is its side (`side` says the same), `product` is accepted for `symbol`; a bare asset is
-    traded against USD."""
-
-    symbol: Symbol | None = None
-    product: Symbol | None = None
-    type: Side | None = None
-    side: Side | None = None
-    order_type: OrderType = "limit"
-    time_in_force: TimeInForce | None = None
-    quantity: Number | UnsetType = UNSET
-    price: Number | UnsetType = UNSET
-    stop_price: Number | UnsetType = UNSET
-    quote_quantity: Number | UnsetType = UNSET
-    post_only: bool = False
-    self_trade_prevention: Prevention = "cancel_newest"
-    client_order_id: ClientId | None = None
-    wallet_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-
-
-class NewOrders(Body, frozen=True):
-    """Several orders, each accepted or refused for itself."""
-
-    orders: Annotated[list[NewOrder], Meta(min_length=1, max_length=500)]
-
-
-class Amendment(Body, frozen=True):
-    """What changes: the price, the total quantity (what is filled counts). `version`: only if it is still that."""
-
-    quantity: Number | UnsetType = UNSET
-    price: Number | UnsetType = UNSET
-    version: Annotated[int, Meta(ge=1, le=UNITS_MAX)] | None = None
-
-
-class OrderReply(Reply, frozen=True):
-    """An order as it stands. `quantity` is null where only a budget bounds it."""
-
-    order_id: str
-    user_id: str
-    wallet_id: str
-    symbol: str
-    product: str
-    type: Side
-    order_type: Literal["limit", "market", "stop", "stop_limit", "block"]
-    time_in_force: TimeInForce
-    post_only: bool
-    self_trade_prevention: Prevention
-    quantity: str | None
-    price: str | None
-    stop_price: str | None
-    quote_quantity: str | None
-    filled_quantity: str
-    remaining_quantity: str
-    average_price: str | None
-    status: Status
-    reason: str | None
-    client_order_id: str | None
-    version: int
-    created_at: str
-    updated_at: str
-
-
-class OrderPage(Reply, frozen=True):
-    """Orders, newest first."""
-
-    data: list[OrderReply]
-    next_cursor: str | None
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-class OrderResults(Reply, frozen=True):
-    """For each order of a batch, in order: the order, or the problem with it."""
-
-    results: Annotated[list[Any], Meta(extra_json_schema={"items": {"anyOf": [_ref("OrderReply"), _ref("Problem")]}})]
-
-
-class CancelledOrders(Reply, frozen=True):
-    """The orders that were open, as they are now."""
-
-    data: list[OrderReply]
-
-
-class OrderQuery(PageQuery, frozen=True, rename="camel"):
-    """Which orders."""
-
-    symbol: Symbol | None = None
-    status: Status | None = None
-    client_order_id: ClientId | None = None
-
-
-class SymbolQuery(msgspec.Struct, frozen=True):
-    """Which market."""
-
-    symbol: Symbol | None = None
-
+from borsa.services.orders.wire import (
+    Amendment,
+    CancelledOrders,
+    NewOrder,
+    NewOrders,
+    OrderPage,
+    OrderQuery,
+    OrderReply,
+    OrderResults,
+    SymbolQuery,
+    reply_of,
+)
 
 # placing -----------------------------------------------------------------------------------------------------------
 
@@ -151,7 +49,7 @@ async def place_order(call: Call, body: NewOrder) -> Answered:
     if call.prefer_wait and state.order.status == PENDING:
         order = await _once(call, state.order.order_id, lambda order: order.status != PENDING, call.prefer_wait)
         state = OrderState(order, state.market)
-    return Answered(_reply(state), status)
+    return Answered(reply_of(state), status)
 
 
 async def place_orders(call: Call, body: NewOrders) -> OrderResults:
@@ -164,7 +62,7 @@ async def place_orders(call: Call, body: NewOrders) -> OrderResults:
 async def _place_one(call: Call, body: NewOrder, at: int) -> OrderReply | Problem:
     once = call.once and Once(call.once.owner, f"{call.once.key}/{at}", call.once.fingerprint)
     try:
-        return _reply(await call.means.edge.ask(_asked(call, body), call.origin, once))
+        return reply_of(await call.means.edge.ask(_asked(call, body), call.origin, once))
     except Refused as refused:
         return problem_of(refused)
 
@@ -223,13 +121,13 @@ async def list_orders(call: Call) -> OrderPage:
     found = store.orders_page(call.reader, owner, symbol, query.status, query.client_order_id, before, query.limit)
     cursor = encode_cursor(found[-1].order_id) if len(found) == query.limit else None
     markets = {market.symbol: market for market in store.all_markets(call.reader)}
-    data = [_reply(OrderState(order, markets[order.symbol])) for order in found]
+    data = [reply_of(OrderState(order, markets[order.symbol])) for order in found]
     return OrderPage(data=data, next_cursor=cursor)
 
 
 async def get_order(call: Call) -> OrderReply:
     """GET /api/orders/{id}"""
-    return _reply(_state(call, _visible(call)))
+    return reply_of(_state(call, _visible(call)))
 
 
 def _visible(call: Call) -> Order:
@@ -271,10 +169,10 @@ async def amend_order(call: Call, body: Amendment) -> Answered:
     requested = (await call.ask(asked)).order
     order = await _once(call, order.order_id, lambda order: order.amending != requested.revision, _patience(call))
     if order.amending == requested.revision:
-        return Answered(_reply(_state(call, order)), 202)
+        return Answered(reply_of(_state(call, order)), 202)
     if order.reason and order.reason.startswith("amendment refused"):
         raise Refused("would_cross" if "would_cross" in order.reason else "order_closed")
-    return Answered(_reply(_state(call, order)), 200)
+    return Answered(reply_of(_state(call, order)), 200)
 
 
 async def cancel_order(call: Call) -> Answered:
@@ -288,7 +186,7 @@ async def cancel_order(call: Call) -> Answered:
         raise Refused("order_filled")
     if order.is_closed and order.status != CANCELLED:
         raise Refused("order_closed", f"The order is {order.status}")
-    return Answered(_reply(OrderState(order, state.market)), 200 if order.is_closed else 202)
+    return Answered(reply_of(OrderState(order, state.market)), 200 if order.is_closed else 202)
 
 
 async def cancel_all(call: Call) -> CancelledOrders:
@@ -300,7 +198,7 @@ async def cancel_all(call: Call) -> CancelledOrders:
     orders = await asyncio.gather(
         *(_once(call, state.order.order_id, lambda order: order.is_closed, seconds) for state in cancelling.orders)
     )
-    return CancelledOrders(data=[_reply(_state(call, order)) for order in orders])
+    return CancelledOrders(data=[reply_of(_state(call, order)) for order in orders])
 
 
 def _patience(call: Call) -> float:
@@ -321,38 +219,6 @@ async def _once(call: Call, order_id: int, so: Callable[[Order], bool], seconds:
                 return order
         finally:
             told.cancel()
-
-
-def _reply(state: OrderState) -> OrderReply:
-    order, market = state.order, state.market
-    values: dict[str, Any] = {
-        "type": order.side,
-        "order_type": order.order_type,
-        "time_in_force": order.time_in_force,
-        "self_trade_prevention": order.self_trade_prevention,
-        "status": order.status,
-    }
-    return OrderReply(
-        order_id=str(order.order_id),
-        user_id=order.user_id,
-        wallet_id=order.wallet_id,
-        symbol=order.symbol,
-        product=market.base,
-        post_only=bool(order.post_only),
-        quantity=market.quantity_text(order.quantity) if order.quantity else None,
-        price=market.price_text(order.price) if order.price else None,
-        stop_price=market.price_text(order.stop_price) if order.stop_price else None,
-        quote_quantity=amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
-        filled_quantity=market.quantity_text(order.filled),
-        remaining_quantity=market.quantity_text(order.remaining),
-        average_price=average_price_text(order, market),
-        reason=order.reason,
-        client_order_id=order.client_order_id,
-        version=order.version,
-        created_at=time_text(order.created_at),
-        updated_at=time_text(order.updated_at),
-        **values,
-    )
 
 
 _ONE = "/api/orders/{id}"

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from borsa.runtime.first_schema import make_runtime_tables
 from borsa.runtime.log import INTEGER
 
 revision = "0001"
@@ -11,33 +12,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
-    op.create_table(
-        "answers",
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=True),
-        sa.Column("reply", sa.LargeBinary(), nullable=False),
-        sa.Column("time", INTEGER, nullable=False),
-        sa.PrimaryKeyConstraint("owner", "key"),
-        sqlite_strict=True,
-    )
-    op.create_table(
-        "cursors",
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("sequence", INTEGER, nullable=False),
-        sa.PrimaryKeyConstraint("source"),
-        sqlite_strict=True,
-    )
-    op.create_table(
-        "dead_letters",
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("sequence", INTEGER, nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("time", INTEGER, nullable=False),
-        sa.PrimaryKeyConstraint("source", "sequence"),
-        sqlite_strict=True,
-    )
+    make_runtime_tables()
     op.create_table(
         "holdings",
         sa.Column("portfolio_id", sa.Text(), nullable=False),
@@ -49,18 +24,6 @@ def upgrade() -> None:
         sa.Column("sold_cost", sa.Text(), nullable=False),
         sa.Column("version", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("portfolio_id", "product"),
-        sqlite_strict=True,
-    )
-    op.create_table(
-        "log",
-        sa.Column("sequence", INTEGER, autoincrement=False, nullable=False),
-        sa.Column("time", INTEGER, nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("correlation", sa.Text(), nullable=False),
-        sa.Column("causation", sa.Text(), nullable=True),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("sequence"),
         sqlite_strict=True,
     )
     op.create_table(

@@ -1,0 +1,102 @@
+"""One moment of all databases: a read transaction on each, and how far each consumer had come in it."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
+"""In the order in which they are looked at: whoever asks before whoever was asked, so that an order implies its hold."""
+
+PAUSE_SECONDS = 0.01
+QUIET_TRIES_MAX = 100
+"""How often a moment is looked for in which every consumer has applied everything."""
+
+
+class NothingToAudit(RuntimeError):
+    """The folder has no exchange that this version can read."""
+
+
+class Moment:
+    """All six databases in one read-only connection, each under its service's name.
+
+    `follows` are the pairs of consumer and source that there are.
+    """
+
+    def __init__(self, folder: Path, follows: Sequence[tuple[str, str]]) -> None:
+        self._follows = follows
+        for service in SERVICES:
+            if not (folder / f"{service}.db").is_file():
+                raise NothingToAudit(f"{folder} has no {service}.db")
+        self.last: dict[str, int] = {}
+        self.cursors: dict[tuple[str, str], int] = {}
+        self.connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
+        for service in SERVICES:
+            path = quote(str(folder / f"{service}.db"))
+            self.connection.execute("ATTACH DATABASE ? AS " + service, (f"file:{path}?mode=ro",))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def fix(self) -> None:
+        """Begin to look: at a quiet moment if one comes, else at one where no consumer is ahead of its source."""
+        for _ in range(QUIET_TRIES_MAX):
+            self._begin()
+            if self.is_quiet:
+                return
+            time.sleep(PAUSE_SECONDS)
+        for _ in range(QUIET_TRIES_MAX):
+            if min(self._lags()) >= 0:
+                return
+            self._begin()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Has every consumer applied exactly what there is?"""
+        return not any(self._lags())
+
+    def lagging(self) -> list[str]:
+        """Who has not applied everything, and how much is left."""
+        return [
+            f"{consumer} is {lag} events behind {source}"
+            for (consumer, source), lag in zip(self.cursors, self._lags(), strict=True)
+            if lag > 0
+        ]
+
+    def state(self) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        """What tells one moment from another."""
+        return dict(self.last), dict(self.cursors)
+
+    def cursor(self, consumer: str, source: str) -> int:
+        """The last event of a source that a consumer had applied."""
+        return self.cursors.get((consumer, source), 0)
+
+    def newest_time(self) -> int:
+        """When the newest event of all was logged: a stopped exchange has no later time than this."""
+        return max(
+            self.connection.execute("SELECT max(time) FROM " + service + ".log").fetchone()[0] or 0
+            for service in SERVICES
+        )
+
+    def _lags(self) -> list[int]:
+        return [self.last[source] - cursor for (_, source), cursor in self.cursors.items()]
+
+    def _begin(self) -> None:
+        execute = self.connection.execute
+        if self.connection.in_transaction:
+            execute("ROLLBACK")
+        execute("BEGIN")
+        self.last = {
+            service: execute("SELECT max(sequence) FROM " + service + ".log").fetchone()[0] or 0
+            for service in SERVICES
+        }
+        self.cursors = dict.fromkeys(self._follows, 0)
+        for consumer in SERVICES:
+            for source, sequence in execute("SELECT source, sequence FROM " + consumer + ".cursors"):
+                if source in SERVICES:
+                    self.cursors[consumer, source] = sequence
