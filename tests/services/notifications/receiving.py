@@ -1,6 +1,7 @@
 """Places that take what is sent: a web server and a mail server on free loopback ports."""
 
 import queue
+import ssl
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,9 +20,9 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """Answers with the statuses of `answers`, one after the other, and then with 204."""
+    """Answers with the statuses of `answers`, one after the other, and then with 204; over TLS, given a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answers: list[int] = []
         self.headers: dict[str, str] = {}
         self.received: list[Received] = []
@@ -29,7 +30,10 @@ class Receiver:
         self.hold.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?x=1"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/hook?x=1"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self

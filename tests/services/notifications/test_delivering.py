@@ -3,12 +3,19 @@
 import email
 import email.policy
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook
 
 from borsa.events import UserDeleted
@@ -272,6 +279,47 @@ def test_the_connection_goes_to_the_judged_address_with_the_name_in_the_host_hea
     sending.alone.happen(ordered())
     sending.until_all("delivered")
     assert receiver.received[0].headers["host"].startswith("hooks.example.com:")
+
+
+def _certificate(folder: Path, name: str) -> tuple[str, ssl.SSLContext]:
+    """A certificate that signs itself, for a name: the file to trust, and a server's context."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    trusted, private = folder / "trusted.pem", folder / "private.pem"
+    trusted.write_bytes(made.public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(trusted, private)
+    return str(trusted), context
+
+
+@pytest.mark.parametrize(("host", "arrives"), [("hooks.example.com", True), ("other.example.com", False)])
+def test_a_certificate_must_be_for_the_name_and_not_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, arrives: bool
+) -> None:
+    async def here(target: Any) -> list[str]:
+        return ["127.0.0.1"]
+
+    trusted, context = _certificate(tmp_path, "hooks.example.com")
+    monkeypatch.setattr("certifi.where", lambda: trusted)
+    monkeypatch.setattr("borsa.services.notifications.targets.addresses_of", here)
+    with Receiver(context) as receiver:
+        sending = Sending(tmp_path / "data", webhook_private=True)
+        sending.wants(url=receiver.url.replace("127.0.0.1", host))
+        sending.alone.happen(ordered())
+        rows = sending.until(lambda rows: rows[0][2] == 1)
+        sending.close()
+    assert rows[0][1] == ("delivered" if arrives else "pending")
+    assert arrives or "CERTIFICATE_VERIFY_FAILED" in str(rows[0][3])
 
 
 def test_a_webhook_turned_off_meanwhile_is_not_called(sending: Sending, receiver: Receiver) -> None:

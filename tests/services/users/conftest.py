@@ -1,11 +1,13 @@
-"""Fixtures: the users service alone."""
+"""Fixtures: the users service alone, and somebody new at the shared exchange."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.services.users.bench import Bench
+from tests.support.running import Person, Running
 
 
 @pytest.fixture
@@ -14,3 +16,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def person(shared_exchange: Running) -> Person:
+    """Somebody new."""
+    return shared_exchange.person(f"p-{uuid.uuid4().hex[:12]}")

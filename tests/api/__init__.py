@@ -1,0 +1,1 @@
+"""The HTTP surface: what every route takes, answers and refuses."""

@@ -1,0 +1,91 @@
+"""A migrated database has the schema that tables.py describes: types, constraints, indexes, strictness."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from borsa.app import SERVICES
+from borsa.runtime.log import runtime_tables
+from borsa.runtime.service import Service
+from borsa.runtime.sqlite import SqliteDatabase
+from tests.house.source import ROOT
+
+each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+
+
+def drafting() -> ModuleType:
+    """docs/draft_migration.py, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("draft_migration", ROOT / "docs" / "draft_migration.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@each_service
+def test_there_is_nothing_to_migrate(service: Service[Any]) -> None:
+    assert drafting().draft(service, "anything") is None
+
+
+@each_service
+def test_migrations_and_tables_make_the_same_database(service: Service[Any], tmp_path: Path) -> None:
+    """Autogenerate compares neither CHECK constraints nor SQLite's STRICT."""
+    database = SqliteDatabase(service.name, tmp_path, service.tables)
+    database.migrate()
+    migrated = sa.create_engine(f"sqlite:///{database.path}")
+    described = sa.create_engine(f"sqlite:///{tmp_path / 'described.db'}")
+    service.tables.create_all(described)
+    assert _schema(migrated) == _schema(described)
+    for engine in (migrated, described):
+        engine.dispose()
+
+
+def _schema(engine: sa.Engine) -> dict[str, Any]:
+    look = sa.inspect(engine)
+    names = [name for name in look.get_table_names() if name != "alembic_version"]
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("PRAGMA table_list").mappings().all()
+        strict = {row["name"]: bool(row["strict"]) for row in rows}
+    return {
+        name: {
+            "columns": {each["name"]: (str(each["type"]), each["nullable"]) for each in look.get_columns(name)},
+            "key": look.get_pk_constraint(name)["constrained_columns"],
+            "checks": sorted((str(each["name"]), each["sqltext"]) for each in look.get_check_constraints(name)),
+            "indexes": sorted((str(each["name"]), str(each["column_names"])) for each in look.get_indexes(name)),
+            "strict": strict[name],
+        }
+        for name in names
+    }
+
+
+def test_every_table_is_strict(tmp_path: Path) -> None:
+    for service in SERVICES:
+        database = SqliteDatabase(service.name, tmp_path, service.tables)
+        database.migrate()
+        engine = sa.create_engine(f"sqlite:///{database.path}")
+        assert not [name for name, table in _schema(engine).items() if not table["strict"]], service.name
+        engine.dispose()
+
+
+def test_a_change_of_the_tables_is_drafted_in_the_form_of_the_others() -> None:
+    changed = sa.MetaData()
+    runtime_tables(changed)
+    sa.Table(
+        "colours",
+        changed,
+        sa.Column("colour", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
+        sqlite_strict=True,
+    )
+    service = Service(name="users", tables=changed, memory=dict, routes=(), answers={})  # type: ignore[arg-type]
+    text = drafting().draft(service, "add_colours")
+    assert '"""Add colours."""' in text
+    assert 'down_revision = "' in text
+    assert "sa.Column('number', INTEGER, nullable=False)" in text
+    assert "op.create_table('colours'" in text
+    assert "sqlite_strict=True" in text
