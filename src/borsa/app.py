@@ -25,9 +25,9 @@ from borsa.runtime.http.app import application, order_of
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
-from borsa.runtime.standard import Health, standard_routes
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.standard import Health, standard_routes
 from borsa.runtime.store import Database
 from borsa.runtime.worker import Worker
 from borsa.runtime.writer import Writer
@@ -109,9 +109,10 @@ class Exchange:
         self._worker.start([self.writers[name] for name in TURN])
         self._readers = {name: database.reader() for name, database in self._databases.items()}
         edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
-        access = await edge.ask(DescribeAccess(), Origin("start"))
-        authenticator = Authenticator(edge, access, self.settings.verified_tokens_max)
+        authenticator = Authenticator(edge, self.settings, self._clock)
+        # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
+        authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
         means = Means(edge, self.settings, authenticator, Limits(self._clock), self._clock, self.health, facts())
         self.health.ready = True
         return application(routes(), means)
@@ -189,6 +190,8 @@ class _Server(uvicorn.Server):
 def _listen(settings: Settings) -> socket.socket:
     listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # inherited by every connection: an answer must not wait until the client has acknowledged the one before
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.bind((settings.host, settings.port))
     listening.listen(2048)
     listening.setblocking(False)

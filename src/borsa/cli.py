@@ -88,9 +88,9 @@ def asyncapi() -> None:
 @cli.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="Recorded order flow, FILE.csv.gz with its FILE.json beside it")],
-    limit: Annotated[int, typer.Option(help="Play so many rows only; 0 is all")] = 0,
-    speed: Annotated[float, typer.Option(help="Times the recorded pace; 0 is as fast as it goes")] = 0,
-    users: Annotated[int, typer.Option(help="How many users trade")] = 8,
+    limit: Annotated[int, typer.Option(help="Play so many rows only; 0 is all", min=0)] = 0,
+    speed: Annotated[float, typer.Option(help="Times the recorded pace; 0 is as fast as it goes", min=0)] = 0,
+    users: Annotated[int, typer.Option(help="How many users trade", min=2, max=64)] = 8,
 ) -> None:
     """Trade recorded order flow through the API of a running exchange, and compare the fills."""
     from borsa.commands.replay import run
@@ -100,14 +100,15 @@ def replay(
 
 @bench.command()
 def orders(
-    seconds: Annotated[int, typer.Option(help="How long to place orders")] = 15,
-    connections: Annotated[int, typer.Option(help="HTTP connections, each with one request at a time")] = 64,
+    seconds: Annotated[int, typer.Option(help="How long to place orders", min=1)] = 15,
+    connections: Annotated[int, typer.Option(help="HTTP connections, each with one request at a time", min=2)] = 64,
     url: Annotated[str, typer.Option(help="A running exchange; without it one is started in a folder of its own")] = "",
+    batch: Annotated[int, typer.Option(help="Orders in one request; 0 is one by one", min=0, max=500)] = 0,
 ) -> None:
     """Orders a second over real HTTP onto a real disk, and the lag until everything is settled."""
     from borsa.commands.bench_orders import run
 
-    sys.exit(run(settings.load(), seconds, connections, url))
+    sys.exit(run(settings.load(), seconds, connections, url, batch))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ class Ladder:
         self._levels: dict[int, Level] = {}
 
     def best(self) -> Level | None:
+        """The level that trades first; None when the side is empty."""
         return self._levels[self._keys[-1]] if self._keys else None
 
     def add(self, order: Order) -> None:

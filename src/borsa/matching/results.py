@@ -34,12 +34,15 @@ class Results:
         return b"".join(records)
 
     def accepted(self, order: Order) -> None:
+        """The order was taken in."""
         self._about(KIND_ACCEPTED, order, order.price)
 
     def amended(self, order: Order) -> None:
+        """The order has new terms."""
         self._about(KIND_AMENDED, order, order.price)
 
     def triggered(self, order: Order) -> None:
+        """The stop order's price was reached."""
         self._about(KIND_TRIGGERED, order, order.stop_price)
 
     def _about(self, kind: int, order: Order, price: int) -> None:
@@ -50,6 +53,7 @@ class Results:
         )  # fmt: skip
 
     def closed(self, order: Order, reason: int) -> None:
+        """The order ended."""
         flags = FLAG_BUDGET if order.by_budget else 0
         self._records.append(
             _pack(KIND_CLOSED, order.side, reason, flags, order.market, self.index, order.order_id, 0,
@@ -57,12 +61,14 @@ class Results:
         )  # fmt: skip
 
     def filled(self, taker: Order, maker: Order, price: int, quantity: int) -> None:
+        """Two orders traded: `quantity` lots at `price`, the maker's."""
         flags = 0 if maker.remaining else FLAG_MAKER_DONE
         if not taker.remaining:
             flags |= FLAG_TAKER_DONE
         self._between(KIND_FILLED, flags, taker, maker, price, quantity)
 
     def prevented(self, flags: int, taker: Order, maker: Order, quantity: int) -> None:
+        """Two orders of one owner would have traded `quantity` lots; `flags` say whose were taken off."""
         self._between(KIND_PREVENTED, flags, taker, maker, maker.price, quantity)
 
     def _between(self, kind: int, flags: int, taker: Order, maker: Order, price: int, quantity: int) -> None:
@@ -76,6 +82,7 @@ class Results:
     def refused(
         self, reason: int, side: int, market: int, order_id: int, other_id: int, price: int, quantity: int
     ) -> None:
+        """The command can't be done, and changed nothing."""
         self._records.append(
             _pack(KIND_REFUSED, side, reason, 0, market, self.index, order_id, other_id, price, quantity, 0, 0)
         )

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import ipaddress
 import json
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,8 +16,10 @@ from borsa.errors import Refused
 from borsa.events import AccessRevoked
 from borsa.requests import AccessState, IdentifyKey, KeyHolder
 from borsa.runtime.bus import Origin
+from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
 from borsa.runtime.log import Recorded
+from borsa.settings import Settings
 
 ISSUER = "borsa"
 AUDIENCE = "borsa-api"
@@ -59,27 +60,66 @@ class Identity(msgspec.Struct, frozen=True):
         return self.role == "admin"
 
 
+class Revocations:
+    """What ended before its time: sessions, and the versions below which a user's tokens are void.
+
+    An entry counts as long as a token that it voids can live; older ones are forgotten as new ones come.
+    """
+
+    def __init__(self, clock: Clock, life_seconds: int) -> None:
+        self._clock = clock
+        self._life = (life_seconds + 2 * LEEWAY_SECONDS) * 1_000_000
+        self._sessions: dict[str, int] = {}
+        self._versions: dict[str, tuple[int, int]] = {}
+
+    def add(self, user_id: str, session_id: str | None, version: int) -> None:
+        """A session, or all older tokens of a user, ended now."""
+        now = self._clock.now()
+        if session_id is not None:
+            self._sessions[session_id] = now
+        else:
+            self._versions[user_id] = (version, now)
+        self._forget_before(now - self._life)
+
+    def _forget_before(self, time: int) -> None:
+        # both are in the order of their times, but for an entry that was renewed: it only stays longer
+        while self._sessions and next(iter(self._sessions.values())) < time:
+            del self._sessions[next(iter(self._sessions))]
+        while self._versions and next(iter(self._versions.values()))[1] < time:
+            del self._versions[next(iter(self._versions))]
+
+    def include(self, identity: Identity) -> bool:
+        """Has the access that this identity was given ended?"""
+        version, _ = self._versions.get(identity.user_id, (0, 0))
+        return identity.session_id in self._sessions or identity.token_version < version
+
+
 class Authenticator:
     """Judges credentials at the edge. Follows AccessRevoked, so an ended session is over at once."""
 
-    def __init__(self, edge: Edge, state: AccessState, cached_max: int) -> None:
+    def __init__(self, edge: Edge, settings: Settings, clock: Clock) -> None:
         self._edge = edge
-        self._keys = {kid: Ed25519PublicKey.from_public_bytes(raw) for kid, raw in state.keys.items()}
-        self._revoked = set(state.revoked)
-        self._versions = dict(state.versions)
-        self._cached_max = cached_max
+        self._clock = clock
+        self._cached_max = settings.verified_tokens_max
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._revocations = Revocations(clock, settings.access_token_seconds)
         self._tokens: dict[bytes, Identity] = {}
         self._holders: dict[bytes, KeyHolder] = {}
+
+    def begin(self, state: AccessState) -> None:
+        """Take over what users knows already: its keys, and what ended while tokens of it may still live."""
+        self._keys = {kid: Ed25519PublicKey.from_public_bytes(raw) for kid, raw in state.keys.items()}
+        for session_id in state.revoked:
+            self._revocations.add("", session_id, 0)
+        for user_id, version in state.versions.items():
+            self._revocations.add(user_id, None, version)
 
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take committed events of users, on their writer's thread."""
         for recorded in events:
             event = recorded.event
             if isinstance(event, AccessRevoked):
-                if event.session_id is not None:
-                    self._revoked.add(event.session_id)
-                else:
-                    self._versions[event.user_id] = event.token_version
+                self._revocations.add(event.user_id, event.session_id, event.token_version)
                 self._holders = {}
 
     async def identify(self, header: bytes | None, address: str) -> Identity:
@@ -94,7 +134,7 @@ class Authenticator:
         identity = self._tokens.get(credential)
         if identity is None:
             identity = self._remember(credential, self.verify(credential))
-        if not self._holds(identity):
+        if not self.holds(identity):
             raise Refused("unauthorized")
         return identity
 
@@ -131,20 +171,14 @@ class Authenticator:
 
     def holds(self, identity: Identity) -> bool:
         """Is what a token said still so?"""
-        return self._holds(identity)
+        alive = (identity.expires_at + LEEWAY_SECONDS) * 1_000_000 > self._clock.now()
+        return alive and not self._revocations.include(identity)
 
     def _remember(self, token: bytes, identity: Identity) -> Identity:
         if len(self._tokens) >= self._cached_max:
             self._tokens.clear()
         self._tokens[token] = identity
         return identity
-
-    def _holds(self, identity: Identity) -> bool:
-        return (
-            identity.expires_at + LEEWAY_SECONDS > time.time()
-            and identity.session_id not in self._revoked
-            and self._versions.get(identity.user_id, 0) <= identity.token_version
-        )
 
     async def _of_key(self, credential: bytes, address: str) -> Identity:
         holder = self._holders.get(credential)

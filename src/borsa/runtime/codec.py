@@ -26,10 +26,12 @@ Number = Annotated[
 SignedNumber = Annotated[
     Raw,
     Meta(
-        description="A decimal string with an optional sign",
+        description="A decimal string with an optional sign; a JSON number is accepted when its literal text is exact",
         extra_json_schema={
-            "type": "string",
-            "pattern": r"^[+-]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$",
+            "anyOf": [
+                {"type": "string", "pattern": r"^[+-]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"},
+                {"type": "number"},
+            ],
             "examples": ["+1000", "-5"],
         },
     ),
@@ -58,7 +60,7 @@ def number_text(value: Raw | msgspec.UnsetType, field: str) -> str | None:
         return None
     if raw[:1] == b'"':
         raw = raw[1:-1]
-    elif not raw[:1].isdigit():
+    elif not raw.removeprefix(b"-")[:1].isdigit():
         raise Refused("invalid_request", f"{field} must be a decimal number", field=field)
     if len(raw) > NUMBER_BYTES_MAX or not raw.isascii():
         raise Refused("invalid_request", f"{field} must be a plain decimal number", field=field)

@@ -25,7 +25,7 @@ class Statement:
         """The SQL text, and (name, fixed value) of its parameters in their order."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            for each in visitors.iterate(self._core):  # type: ignore[call-overload]
+            for each in visitors.iterate(self._core):  # type: ignore[arg-type]
                 if isinstance(each, sa.BindParameter):
                     # its value comes with each run, but an IN would be spelled out only once all values are there
                     each.required = False

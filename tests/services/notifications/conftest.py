@@ -8,6 +8,7 @@ import pytest
 from borsa.services.notifications import NOTIFICATIONS
 from tests.services.notifications.facts import registered
 from tests.services.notifications.receiving import Receiver
+from tests.services.notifications.sending import Sending
 from tests.support.alone import Alone
 
 
@@ -26,3 +27,10 @@ def receiver() -> Iterator[Receiver]:
     """An HTTP server on a free loopback port."""
     with Receiver() as running:
         yield running
+
+
+@pytest.fixture
+def sending(tmp_path: Path) -> Iterator[Sending]:
+    running = Sending(tmp_path / "data", webhook_private=True, delivery_attempts_max=3)
+    yield running
+    running.close()

@@ -58,6 +58,24 @@ def test_a_cancelled_order_is_closed_once(exchange: Running) -> None:
     assert len(told(buyer, "wallet_changed")) == 1
 
 
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({"postOnly": True}, "would_cross"),
+        ({"timeInForce": "fok", "quantity": "2"}, None),
+        ({"timeInForce": "ioc", "price": "49000"}, None),
+    ],
+)
+def test_an_order_that_never_rests_is_closed_once(exchange: Running, terms: dict[str, Any], reason: str | None) -> None:
+    buyer, seller = exchange.person(USD="1000000"), exchange.person(BTC="1")
+    seller.order("sell", "1", "50000")
+    order = buyer.order(**({"side": "buy", "quantity": "1", "price": "50000"} | terms))
+    (closed,) = until(lambda: told(buyer, "order_closed"), "the close")
+    assert closed["data"]["orderId"] == order["orderId"]
+    assert reason in (None, closed["data"]["reason"])
+    assert len(told(buyer, "wallet_changed")) == 1
+
+
 def test_reading(ada: Person, admin: Person) -> None:
     sent = message(admin, ada)
     path = f"/api/notifications/{sent['notificationId']}"

@@ -1,11 +1,8 @@
-"""Deliveries that leave: real webhooks and real mail on loopback, tries and retries, and what is refused on the way."""
+"""Webhooks that leave, to a real server on loopback: tries and retries, and what is refused on the way."""
 
-import email
-import email.policy
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,94 +16,17 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook
 
 from borsa.events import UserDeleted
-from borsa.services.notifications import NOTIFICATIONS
-from borsa.services.notifications.deliver import Sender
-from borsa.services.notifications.handlers import PENDING_DELIVERIES_MAX
 from borsa.services.notifications.model import (
     ALL,
     BITS,
-    Delivery,
-    MarkDelivered,
     Preferences,
     SendMessage,
     SetPreferences,
-    after_try,
     backoff_seconds,
 )
-from borsa.services.notifications.vault import vault_in
-from tests.services.notifications.facts import ordered, registered, traded
-from tests.services.notifications.receiving import Postman, Receiver
-from tests.support.alone import Alone
-
-Status = list[tuple[str, str, int, str | None]]
-
-
-class Sending:
-    """notifications alone with its sender running."""
-
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.alone = Alone(NOTIFICATIONS, folder, **options)
-        self.alone.users.update(("ada", "bob"))
-        self.alone.happen(registered("ada"), registered("bob"))
-        self._start()
-
-    def _start(self) -> None:
-        alone = self.alone
-        self.sender = Sender(alone, alone.database.reader(), alone.settings, alone.clock)
-        self.sender.start()
-
-    def close(self) -> None:
-        self.sender.stop()
-        self.alone.close()
-
-    def restart(self) -> None:
-        """The process dies and comes back."""
-        self.sender.stop()
-        self.alone.restart()
-        self._start()
-
-    def wants(self, user_id: str = "ada", url: str | None = None, address: str | None = None, kinds: int = ALL) -> str:
-        """Set preferences; gives the webhook's secret."""
-        vault = vault_in(self.alone.settings.folder)
-        sealed = vault.new_secret(user_id)
-        self.alone.say(
-            SetPreferences(
-                preferences=Preferences(
-                    user_id,
-                    webhook_url=url,
-                    webhook_secret=sealed if url else None,
-                    webhook_kinds=kinds if url else 0,
-                    email_address=address,
-                    email_kinds=kinds if address else 0,
-                )
-            )
-        )
-        return vault.open(sealed, user_id)
-
-    def status(self) -> Status:
-        """(channel, status, attempts, problem) of every delivery."""
-        found: list[Any] = self.alone.rows("SELECT channel, status, attempts, problem FROM deliveries ORDER BY 1, 2")
-        return found
-
-    def until(self, look: Callable[[Status], bool]) -> Status:
-        """Step the writer as the sender tells it of tries, until the deliveries look so."""
-        self.alone.settle_until(lambda: look(self.status()), f"deliveries, which are {self.status()}")
-        return self.status()
-
-    def until_all(self, status: str) -> Status:
-        return self.until(lambda rows: bool(rows) and all(row[1] == status for row in rows))
-
-    def later(self, seconds: int) -> None:
-        """Time passes, and the sender looks again."""
-        self.alone.clock.advance(seconds)
-        self.sender.wake()
-
-
-@pytest.fixture
-def sending(tmp_path: Path) -> Iterator[Sending]:
-    running = Sending(tmp_path / "data", webhook_private=True, delivery_attempts_max=3)
-    yield running
-    running.close()
+from tests.services.notifications.facts import ordered, traded
+from tests.services.notifications.receiving import Receiver
+from tests.services.notifications.sending import Sending
 
 
 def test_a_webhook_is_signed_as_standard_webhooks(sending: Sending, receiver: Receiver) -> None:
@@ -339,82 +259,3 @@ def test_a_secret_of_another_key_is_not_used(sending: Sending, receiver: Receive
     sending.alone.happen(ordered())
     assert "not the key" in str(sending.until_all("dropped")[0][3])
     assert receiver.received == []
-
-
-# e-mail ------------------------------------------------------------------------------------------------------------
-
-
-def test_an_email_arrives(tmp_path: Path) -> None:
-    with Postman() as postman:
-        sending = Sending(tmp_path / "data", smtp_url=postman.url, smtp_from="borsa@exchange.example")
-        sending.wants(address="ada@example.com")
-        sending.alone.happen(traded())
-        assert sending.until_all("delivered") == [("email", "delivered", 1, None)]
-        mail = email.message_from_bytes(postman.mails.get(timeout=10), policy=email.policy.default)
-        sending.close()
-    assert (mail["To"], mail["From"]) == ("ada@example.com", "borsa@exchange.example")
-    assert mail["Subject"] == "Bought 0.5 BTC at 50000.00"
-    assert "trade 7000" in mail.get_content()
-    assert mail["Auto-Submitted"] == "auto-generated"
-
-
-def test_a_refused_email_is_tried_again(tmp_path: Path) -> None:
-    with Postman() as postman:
-        postman.refuse = True
-        sending = Sending(tmp_path / "data", smtp_url=postman.url)
-        sending.wants(address="ada@example.com")
-        sending.alone.happen(traded())
-        rows = sending.until(lambda rows: rows[0][2] == 1)
-        assert rows[0][1] == "pending"
-        postman.refuse = False
-        sending.later(backoff_seconds(1))
-        sending.until_all("delivered")
-        sending.close()
-
-
-def test_without_a_mail_server_nothing_is_queued(sending: Sending) -> None:
-    sending.wants(address="ada@example.com")
-    sending.alone.happen(traded())
-    assert sending.status() == []
-
-
-# the account of tries ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("attempts", "outcome", "status", "wait"),
-    [
-        (0, "delivered", "delivered", 5),
-        (0, "dropped", "dropped", 5),
-        (0, "failed", "pending", 5),
-        (1, "failed", "pending", 20),
-        (2, "failed", "failed", 80),
-    ],
-)
-def test_after_a_try(attempts: int, outcome: str, status: str, wait: int) -> None:
-    before = Delivery("n-1", "webhook", "ada", attempts, 0, "pending", None)
-    after = after_try(before, outcome, "x" * 1000, 1_000_000, 3)
-    assert (after.status, after.attempts) == (status, attempts + 1)
-    assert after.next_at == (wait + 1) * 1_000_000
-    assert len(after.problem or "") == 200
-
-
-def test_a_try_told_twice_counts_once(alone: Alone) -> None:
-    alone.say(SetPreferences(preferences=Preferences("ada", webhook_url="https://a.example", webhook_kinds=ALL)))
-    alone.happen(ordered())
-    ((notification_id,),) = alone.rows("SELECT notification_id FROM deliveries")
-    mark = MarkDelivered(notification_id=notification_id, channel="webhook", outcome="delivered")
-    for _ in range(2):
-        alone.say(mark)
-    assert alone.rows("SELECT status, attempts FROM deliveries") == [("delivered", 1)]
-    alone.say(MarkDelivered(notification_id="unknown", channel="webhook", outcome="delivered"))
-
-
-def test_what_waits_for_one_user_is_bounded(alone: Alone) -> None:
-    alone.say(SetPreferences(preferences=Preferences("ada", webhook_url="https://a.example", webhook_kinds=ALL)))
-    alone.writer.memory.pending["ada"] = PENDING_DELIVERIES_MAX - 1
-    alone.happen(ordered(), traded())
-    assert alone.rows("SELECT count(*) FROM deliveries") == [(1,)]
-    assert len(alone.rows("SELECT * FROM notifications WHERE user_id = 'ada'")) == 2
-    alone.restart()
-    assert alone.writer.memory.pending == {"ada": 1}

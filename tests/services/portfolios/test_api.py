@@ -52,6 +52,25 @@ def test_example_b_of_the_specification(exchange: Running) -> None:
     assert (sold["averageCost"], sold["realizedPnl"], sold["unrealizedPnl"]) == ("0.00", "250000.00", "750000.00")
 
 
+def test_a_bust_restores_both_sides(exchange: Running) -> None:
+    buyer, seller = exchange.person(USD="1000000"), exchange.person(BTC="20")
+    until(lambda: quantities(seller) == {"BTC": "20"}, "the funds in the portfolio")
+    before = default_of(seller)["holdings"]
+    seller.order("sell", "20", "40000")
+    buyer.order("buy", "20", "40000")
+    until(lambda: quantities(buyer) == {"BTC": "20"}, "the purchase in the portfolio")
+    (trade,) = until(lambda: buyer.get("/api/trades")["data"], "the trade")
+    busted = exchange.admin().call("DELETE", f"/api/trades/{trade['tradeId']}", {"reason": "fat finger"})
+    assert busted.status_code == 200, busted.text
+    until(lambda: quantities(buyer) == {"BTC": "0"}, "the purchase out of the portfolio")
+    until(lambda: quantities(seller) == {"BTC": "20"}, "the sale out of the portfolio")
+    after = default_of(seller)["holdings"]
+    assert [(each["averageCost"], each["realizedPnl"]) for each in after] == [
+        (each["averageCost"], each["realizedPnl"]) for each in before
+    ]
+    assert default_of(buyer)["holdings"][0]["realizedPnl"] == "0.00"
+
+
 def test_the_quantity_is_what_the_wallets_hold(exchange: Running) -> None:
     ada = exchange.person(USD="10000", BTC="1", ETH="3")
     wallet = ada.wallet()["balance"]

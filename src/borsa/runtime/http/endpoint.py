@@ -112,7 +112,7 @@ class Endpoint:
         if kind is Empty:
             return None
         try:
-            pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=100))
+            pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=100))
             return msgspec.convert(pairs, kind, strict=False)
         except msgspec.ValidationError as error:
             raise invalid(error) from None

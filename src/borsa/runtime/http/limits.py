@@ -52,7 +52,7 @@ class Failures:
             raise Refused("too_many_requests", f"Too many failures: wait {seconds} s", retryAfter=seconds)
 
     def add(self, who: str, free: int, window_seconds: int) -> None:
-        """One more failure. From the `free`-th on, each doubles the wait; a window without one, and all is forgotten."""
+        """One more failure. From the `free`-th on each doubles the wait; a window without one clears all."""
         now = self._clock.ticks()
         count, _, forgotten_at = self._failed.pop(who, (0, 0, 0))
         count = count + 1 if now < forgotten_at else 1

@@ -86,7 +86,7 @@ class Sender:
         async with Channels(self._settings, self._clock) as channels, asyncio.TaskGroup() as tries:
             while not self._stopping:
                 self._event.clear()
-                for each in self._due():
+                for each in self._look():
                     tries.create_task(self._try(channels, each))
                 await self._sleep()
 
@@ -95,6 +95,13 @@ class Sender:
             await asyncio.wait_for(self._event.wait(), IDLE_SECONDS)
         except TimeoutError:
             return
+
+    def _look(self) -> list[Due]:
+        try:
+            return self._due()
+        except Exception:
+            _log.exception("outbox_unreadable")
+            return []
 
     def _due(self) -> list[Due]:
         """What to try now; a try in flight stays in the outbox, and in its turn, until it is recorded."""

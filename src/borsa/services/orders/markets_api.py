@@ -85,12 +85,17 @@ async def create_market(call: Call, body: NewMarket) -> MarketReply:
         number=0,
         tick=_units(required_number(body.tick_size, "tickSize"), PRICE_SCALE, "tickSize"),
         lot=_units(required_number(body.lot_size, "lotSize"), ASSET_SCALE, "lotSize"),
-        min_notional=_units(number_text(body.min_notional, "minNotional") or "0", ASSET_SCALE, "minNotional"),
+        min_notional=_least(body.min_notional),
         maker_fee=_rate(body.maker_fee, "makerFee") or 0,
         taker_fee=_rate(body.taker_fee, "takerFee") or 0,
         price_band_ppm=_band(call, body.price_band),
     )
     return _reply(await call.ask(CreateMarket(market=market)))
+
+
+def _least(given: msgspec.Raw | UnsetType) -> int:
+    text = number_text(given, "minNotional")
+    return 0 if text is None else _units(text, ASSET_SCALE, "minNotional")
 
 
 def _band(call: Call, given: msgspec.Raw | UnsetType) -> int:

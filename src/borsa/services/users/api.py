@@ -60,7 +60,7 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def register(call: Call, body: Registration) -> UserReply:
-    """POST /api/users/register and POST /api/users"""
+    """POST /api/users/register and POST /api/users. Names that are taken can be found out, so slowly."""
     call.means.limits.take("register", call.address, call.settings.registrations_per_minute, 60)
     model.check_user_name(body.user_name)
     model.check_email(body.email)

@@ -68,13 +68,18 @@ def first_start(tx: Transaction, memory: Memory, _fetch: Fetch) -> None:
     if not memory.is_empty():
         return
     given = memory.settings.admin_password
-    if not given:
+    if given:
+        _check_given(given)
+    else:
         memory.first_password = given = secrets.token_urlsafe(18)
+    _create(tx, memory, model.new_user(tx.new_id(), ADMIN, None, "admin", tx.now), passwords.hashed(given))
+
+
+def _check_given(password: str) -> None:
     try:
-        passwords.check_strength(given, ADMIN)
+        passwords.check_strength(password, ADMIN)
     except Refused as refused:
         raise BadSetting(f"{variable_of('admin_password')}: {refused.detail}") from None
-    _create(tx, memory, model.new_user(tx.new_id(), ADMIN, None, "admin", tx.now), passwords.hashed(given))
 
 
 def register_user(tx: Transaction, memory: Memory, request: RegisterUser) -> User:

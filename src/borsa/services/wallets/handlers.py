@@ -253,13 +253,16 @@ def close_wallet(_: Transaction, memory: Memory, request: CloseWallet) -> Done:
     return DONE
 
 
-def close_wallets(_: Transaction, memory: Memory, request: CloseWallets) -> Done:
+def close_wallets(tx: Transaction, memory: Memory, request: CloseWallets) -> Done:
     """Close all wallets of a user who leaves, or say what is left in them."""
     mine = memory.of_user(request.user_id)
     if left := ", ".join(filter(None, (_left(memory, wallet) for wallet in mine))):
         raise Refused("user_not_empty", f"The user's wallets still hold {left}")
     for wallet in mine:
         memory.wallets.put(msgspec.structs.replace(wallet, state=CLOSED))
+    if not mine:
+        # UserCreated is still on its way: it must find that this user has come and gone
+        memory.wallets.add(Wallet(tx.new_id(), request.user_id, "default", 1, CLOSED, "", tx.now))
     return DONE
 
 
