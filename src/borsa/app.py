@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import msgspec
 import uvicorn
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 from borsa.requests import DescribeAccess
 from borsa.runtime.auth import Authenticator
@@ -41,9 +41,12 @@ from borsa.settings import Settings
 
 SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS, NOTIFICATIONS)
 
-TURN = ("orders", "wallets", "orders", "trades", "wallets", "users", "portfolios", "notifications")
+FOLLOWERS = ("portfolios", "notifications")
+"""Services that no request waits for under load."""
+
+TURN = ("orders", "wallets", "orders", "trades", "wallets", "users")
 """The order in which one thread steps the writers: it is the way of an order. `orders` asks, `wallets` holds, `orders`
-commits and answers, `trades` matches, `wallets` settles, and the followers follow."""
+commits and answers, `trades` matches, `wallets` settles; then the followers follow."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -81,7 +84,7 @@ class Exchange:
         self._clock = clock or SystemClock()
         self._lock = locked(settings.folder)
         self._bus = EmbeddedBus(settings.fetch_events_max)
-        self._worker = Worker(failed)
+        self._worker = Worker(self._clock, failed)
         self._databases = databases(settings)
         for database in self._databases.values():
             database.migrate()
@@ -102,11 +105,18 @@ class Exchange:
         password: str = self.writers["users"].memory.first_password
         return password
 
-    async def start(self) -> Starlette:
+    async def start(self) -> Router:
         """Recover, start the writers, and give the ASGI application that serves them."""
         for writer in self.writers.values():
             writer.start()
-        self._worker.start([self.writers[name] for name in TURN])
+        self._worker.start([self.writers[name] for name in TURN], [self.writers[name] for name in FOLLOWERS])
+        self._background = [
+            service.background(self._bus, self._databases[service.name].reader(), self.settings, self._clock)
+            for service in SERVICES
+            if service.background is not None
+        ]
+        for work in self._background:
+            work.start()
         self._readers = {name: database.reader() for name, database in self._databases.items()}
         edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
         authenticator = Authenticator(edge, self.settings, self._clock)
@@ -120,6 +130,8 @@ class Exchange:
     def stop(self) -> None:
         """Finish what was accepted, and close everything."""
         self.health.ready = False
+        for work in self._background:
+            work.stop()
         self._worker.stop()
         for writer in self.writers.values():
             writer.close()
@@ -147,7 +159,7 @@ async def serve(
         await asyncio.to_thread(exchange.stop)
 
 
-def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+def _config(app: Router, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",

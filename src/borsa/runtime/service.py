@@ -1,15 +1,18 @@
 """What a service is to the runtime: a manifest that says what it answers, follows and publishes."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 from borsa.events import Event
 from borsa.requests import Request
+from borsa.runtime.bus import Bus
+from borsa.runtime.clock import Clock
 from borsa.runtime.http.route import Route
 from borsa.runtime.session import Session
+from borsa.runtime.store import Reader
 from borsa.settings import Settings
 
 M = TypeVar("M")
@@ -38,6 +41,16 @@ class Sweep(msgspec.Struct, frozen=True):
     deed: Deed
 
 
+class Background(Protocol):
+    """Work beside the writer, on a thread of its own: what it learns it tells the writer by asking."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, soon: the writers are still there to take its last word."""
+
+
 class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     """A service's manifest.
 
@@ -58,3 +71,4 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     sweeps: Sequence[Sweep] = ()
     skips_poison: bool = False
     facts: Mapping[str, str] = {}
+    background: Callable[[Bus, Reader, Settings, Clock], Background] | None = None

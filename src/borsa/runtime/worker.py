@@ -3,10 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 
+from borsa.runtime.clock import Clock
 from borsa.runtime.writer import Writer
 
 IDLE_SECONDS = 0.25
 """How long an idle worker sleeps when nothing wakes it: sweeps are due in seconds."""
+
+FOLLOW_NS = 50_000_000
+"""How long followers wait for their turn while others are busy, in nanoseconds."""
 
 
 class Worker:
@@ -14,11 +18,16 @@ class Worker:
 
     One thread for all writers of a process: while a commit waits for the disk the interpreter is free for HTTP, and
     no two writers ever wait for each other. A writer may stand in the order more than once.
+
+    Followers, whom no request waits for, take their turn when there is nothing else to do, and under load every
+    FOLLOW_NS: one large commit of theirs costs far less than many small ones that touch the same pages.
     """
 
-    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, clock: Clock, failed: Callable[[BaseException], None]) -> None:
         self._failed = failed
+        self._clock = clock
         self._order: Sequence[Writer] = ()
+        self._followers: Sequence[Writer] = ()
         self._awake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="borsa-writers", daemon=True)
@@ -28,9 +37,10 @@ class Worker:
         if not self._awake.is_set():
             self._awake.set()
 
-    def start(self, order: Sequence[Writer]) -> None:
+    def start(self, order: Sequence[Writer], followers: Sequence[Writer] = ()) -> None:
         """Begin to step these writers."""
         self._order = order
+        self._followers = followers
         self._thread.start()
 
     def stop(self) -> None:
@@ -41,12 +51,14 @@ class Worker:
             self._thread.join()
 
     def _run(self) -> None:
+        follow_at = 0
         try:
             while True:
                 self._awake.clear()
-                busy = False
-                for writer in self._order:
-                    busy = writer.step() or busy
+                busy = _turn(self._order)
+                if not busy or self._clock.ticks() >= follow_at:
+                    busy = _turn(self._followers) or busy
+                    follow_at = self._clock.ticks() + FOLLOW_NS
                 if busy:
                     continue
                 if self._stopping:
@@ -54,3 +66,10 @@ class Worker:
                 self._awake.wait(IDLE_SECONDS)
         except BaseException as error:
             self._failed(error)
+
+
+def _turn(writers: Sequence[Writer]) -> bool:
+    busy = False
+    for writer in writers:
+        busy = writer.step() or busy
+    return busy

@@ -29,7 +29,9 @@ def sums_are_zero(look: Look) -> Iterator[str]:
 
 def nothing_is_negative(look: Look) -> Iterator[str]:
     """Only the world owes."""
-    for wallet_id, asset, available, held in look.each("SELECT wallet_id, asset, available, held FROM wallets.balances"):
+    for wallet_id, asset, available, held in look.each(
+        "SELECT wallet_id, asset, available, held FROM wallets.balances"
+    ):
         if held < 0 or (available < 0 and wallet_id != "world"):
             yield f"{wallet_id} has {available} {asset} available and {held} held"
         if held and wallet_id in ("world", "fees"):

@@ -4,15 +4,21 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from string import Template
 from typing import Self
 from urllib.parse import quote
 
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
-"""In the order in which they are looked at: whoever asks before whoever was asked, so that an order implies its hold."""
+"""In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
 
 PAUSE_SECONDS = 0.01
 QUIET_TRIES_MAX = 100
 """How often a moment is looked for in which every consumer has applied everything."""
+
+
+def of(service: str, sql: str) -> str:
+    """A statement about one of the services: `$service` is the name of its database here."""
+    return Template(sql).substitute(service=service)
 
 
 class NothingToAudit(RuntimeError):
@@ -35,7 +41,7 @@ class Moment:
         self.connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
         for service in SERVICES:
             path = quote(str(folder / f"{service}.db"))
-            self.connection.execute("ATTACH DATABASE ? AS " + service, (f"file:{path}?mode=ro",))
+            self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +85,7 @@ class Moment:
     def newest_time(self) -> int:
         """When the newest event of all was logged: a stopped exchange has no later time than this."""
         return max(
-            self.connection.execute("SELECT max(time) FROM " + service + ".log").fetchone()[0] or 0
+            self.connection.execute(of(service, "SELECT max(time) FROM $service.log")).fetchone()[0] or 0
             for service in SERVICES
         )
 
@@ -92,11 +98,11 @@ class Moment:
             execute("ROLLBACK")
         execute("BEGIN")
         self.last = {
-            service: execute("SELECT max(sequence) FROM " + service + ".log").fetchone()[0] or 0
+            service: execute(of(service, "SELECT max(sequence) FROM $service.log")).fetchone()[0] or 0
             for service in SERVICES
         }
         self.cursors = dict.fromkeys(self._follows, 0)
         for consumer in SERVICES:
-            for source, sequence in execute("SELECT source, sequence FROM " + consumer + ".cursors"):
+            for source, sequence in execute(of(consumer, "SELECT source, sequence FROM $service.cursors")):
                 if source in SERVICES:
                     self.cursors[consumer, source] = sequence

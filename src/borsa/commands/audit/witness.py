@@ -85,7 +85,9 @@ class Witness:
         self.live: dict[int, Known] = {}
         self.folded: list[tuple[Any, ...]] = []
         self.executed: list[tuple[Any, ...]] = []
-        self.last_price: dict[str, int] = {}
+        self._last_price: dict[str, int] = {}
+        # lowest and highest price since the event that is being followed
+        self._low = self._high = 0
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._rates: dict[str, tuple[int, int]] = {}
         self._incoming: Known | None = None
@@ -111,6 +113,8 @@ class Witness:
         """The next event of the orders log that the engine takes."""
         self.inputs += 1
         self._asked = event
+        last = self._last_price.get(getattr(event, "symbol", ""), 0)
+        self._low, self._high = last, last
         if isinstance(event, MarketEvent):
             self._rates[event.symbol] = (_rate(event.taker_fee), _rate(event.maker_fee))
         elif isinstance(event, OrderCreated):
@@ -203,7 +207,8 @@ class Witness:
             self.note("I-21", f"trade {event.trade_id}: its taker {taker.order_id} was not coming in")
         if taker.placed.post_only:
             self.note("I-24", f"trade {event.trade_id}: the post-only order {taker.order_id} took")
-        self.last_price[event.symbol] = price
+        self._last_price[event.symbol] = price
+        self._low, self._high = min(self._low or price, price), max(self._high, price)
 
     def _fill(self, event: TradeExecuted, known: Known, quantity: int, notional: int, rate: int) -> None:
         buys = known.placed.side == "buy"
@@ -270,10 +275,9 @@ class Witness:
         known = self._find(sequence, event.order_id)
         if known is None:
             return
-        last = self.last_price.get(event.symbol, 0)
-        reached = last >= known.stop_price if known.placed.side == "buy" else last <= known.stop_price
-        if not (known.armed and last and reached):
-            self.note("I-24", f"stop {event.order_id} fired at {_text(last)}, its price is {_text(known.stop_price)}")
+        if not (known.armed and _reaches(known, self._low, self._high)):
+            seen = f"{_text(self._low)} to {_text(self._high)}"
+            self.note("I-24", f"stop {event.order_id} at {_text(known.stop_price)} fired, prices were {seen}")
         known.armed = False
         self._incoming = known
 
@@ -301,9 +305,17 @@ class Witness:
         for known in self.live.values():
             if known.quantity and not known.remaining:
                 self.note("I-23", f"order {known.order_id} is open with nothing left to fill")
+            last = self._last_price.get(known.placed.symbol, 0)
+            if known.armed and _reaches(known, last, last):
+                self.note("I-24", f"stop {known.order_id} at {_text(known.stop_price)} did not fire at {_text(last)}")
             if not (known.resting or known.armed) and known.placed.order_type != "block":
                 self.note("I-23", f"order {known.order_id} is open, and neither rests nor waits for its price")
             self._keep(known, None)
+
+
+def _reaches(stop: Known, low: int, high: int) -> bool:
+    """Is a price in this range at a stop's price, or through it? There is none before the first trade."""
+    return high >= stop.stop_price if stop.placed.side == "buy" else 0 < low <= stop.stop_price
 
 
 def _rate(text: str) -> int:

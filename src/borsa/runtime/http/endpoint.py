@@ -32,6 +32,7 @@ _log = structlog.get_logger("borsa")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z", re.ASCII)
 _WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+_IS_JSON = re.compile(rb"application/json[ \t]*(;|\Z)", re.IGNORECASE)
 _FIXED_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -52,7 +53,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._means.clock.ticks()
         headers = _headers(scope)
-        request_id = self._request_id(headers)
+        request_id = request_id_of(headers, self._means)
         try:
             answered = await self._answer(scope, receive, headers, request_id)
             status, body, extra = answered.status, answered.body, answered.headers
@@ -103,16 +104,13 @@ class Endpoint:
             return Answered(encoded, result.status, result.headers)
         return Answered(b"" if result is None else encode(result), route.status)
 
-    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        return given if _REQUEST_ID.match(given) else self._means.clock.new_id()
-
     def _query(self, scope: Scope) -> Any:
         kind = self.route.query
         if kind is Empty:
             return None
         try:
-            pairs = dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=100))
+            text = scope["query_string"].decode("ascii")
+            pairs = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
             return msgspec.convert(pairs, kind, strict=False)
         except msgspec.ValidationError as error:
             raise invalid(error) from None
@@ -121,7 +119,8 @@ class Endpoint:
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         kind = headers.get(b"content-type", _JSON)
-        if not kind.startswith(_JSON) or b"content-encoding" in headers:
+        # equal to what nearly everybody sends, or a variant of it
+        if (kind != _JSON and not _IS_JSON.match(kind)) or b"content-encoding" in headers:
             raise Refused("unsupported_media_type")
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length) > self._body_max):
@@ -161,6 +160,12 @@ class Endpoint:
         prefer = headers.get(b"prefer")
         found = _WAIT.search(prefer.decode("latin-1")) if prefer else None
         return min(int(found[1]), self._means.settings.wait_seconds_max) if found else 0
+
+
+def request_id_of(headers: Mapping[bytes, bytes], means: Means) -> str:
+    """The id that a client gave its request, where it may stand in a log; a new one otherwise."""
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    return given if _REQUEST_ID.match(given) else means.clock.new_id()
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

@@ -11,6 +11,7 @@ from borsa.events import (
 )
 from borsa.runtime.service import Service
 from borsa.services.notifications import api, handlers, model, tables
+from borsa.services.notifications.deliver import Sender
 from borsa.services.notifications.store import Memory
 
 NOTIFICATIONS: Service[Memory] = Service(
@@ -32,4 +33,5 @@ NOTIFICATIONS: Service[Memory] = Service(
         "portfolios": {PortfolioUpdated: handlers.on_portfolio_updated},
     },
     skips_poison=True,
+    background=Sender,
 )

@@ -55,15 +55,30 @@ async def place_order(call: Call, body: NewOrder) -> Answered:
 async def place_orders(call: Call, body: NewOrders) -> OrderResults:
     """POST /api/orders/batch"""
     _limit(call, len(body.orders))
-    outcomes = await asyncio.gather(*(_place_one(call, each, at) for at, each in enumerate(body.orders)))
-    return OrderResults(results=list(outcomes))
+    asked = [_asked_or_problem(call, each) for each in body.orders]
+    placing = list(enumerate(each for each in asked if isinstance(each, PlaceOrder)))
+    # the first claims an Idempotency-Key for the whole batch: none is placed when it was used with another body
+    claiming = 1 if call.once else 0
+    placed = [await _place_one(call, each, at) for at, each in placing[:claiming]]
+    placed += await asyncio.gather(*(_place_one(call, each, at) for at, each in placing[claiming:]))
+    replies = iter(placed)
+    return OrderResults(results=[next(replies) if isinstance(each, PlaceOrder) else each for each in asked])
 
 
-async def _place_one(call: Call, body: NewOrder, at: int) -> OrderReply | Problem:
+def _asked_or_problem(call: Call, body: NewOrder) -> PlaceOrder | Problem:
+    try:
+        return _asked(call, body)
+    except Refused as refused:
+        return problem_of(refused)
+
+
+async def _place_one(call: Call, asked: PlaceOrder, at: int) -> OrderReply | Problem:
     once = call.once and Once(call.once.owner, f"{call.once.key}/{at}", call.once.fingerprint)
     try:
-        return reply_of(await call.means.edge.ask(_asked(call, body), call.origin, once))
+        return reply_of(await call.means.edge.ask(asked, call.origin, once))
     except Refused as refused:
+        if refused.code in ("idempotency_key_reused", "idempotency_key_in_progress"):
+            raise
         return problem_of(refused)
 
 

@@ -261,7 +261,8 @@ def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
         memory,
         order,
         quantity=quantity,
-        price=market.ticks(event.price),
+        # prevention changes no price, and may lower an order that has none
+        price=market.ticks(event.price) if event.revision else order.price,
         prevented=max(0, quantity - order.filled - remaining) if event.revision == 0 else order.prevented,
         amending=order.amending if event.revision == 0 else 0,
     )

@@ -348,11 +348,17 @@ def amended_terms(asked: AmendOrder, order: Order, market: Market, last_price: i
 
 
 def extra_need(order: Order, market: Market, quantity: int, price: int) -> int:
-    """Units to hold beyond what the order holds already, for its new terms; 0 when it needs no more."""
+    """Units to hold beyond what the order holds already, for its new terms; 0 when it needs no more.
+
+    Fills at the old price may come before the amendment: they use up what is held for them, and what is asked for
+    beyond the old total is still to be paid for. What turns out too much is released when the engine answers.
+    """
     remaining = max(0, quantity - order.filled - order.prevented)
     if order.side == "sell":
         return max(0, remaining - order.remaining) * market.lot
-    return max(0, market.notional(price, remaining) - market.notional(order.price, order.remaining))
+    unfilled = market.notional(price, remaining) - market.notional(order.price, order.remaining)
+    all_filled = market.notional(price, max(0, quantity - order.quantity))
+    return max(0, unfilled, all_filled)
 
 
 # the engine's word -------------------------------------------------------------------------------------------------

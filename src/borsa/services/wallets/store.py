@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from borsa.runtime.session import Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.wallets import tables
-from borsa.services.wallets.model import OPEN, Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
+from borsa.services.wallets.model import Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
 from borsa.settings import Settings
 
 _w, _b, _e, _p, _h = tables.WALLETS, tables.BALANCES, tables.ENTRIES, tables.POSTINGS, tables.HOLDS
 
 _LAST_ENTRY = Statement(sa.select(sa.func.max(_e.c.entry_id)))
-_OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(_h.c.status == OPEN))
+# said as text, as in the index: a bound value would not find it
+_OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(sa.text("status = 'open'")))
 _OF_USER = Statement(
     sa.select(_w).where(_w.c.user_id == sa.bindparam("user_id")).order_by(_w.c.is_default.desc(), _w.c.wallet_id.desc())
 )

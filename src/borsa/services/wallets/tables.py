@@ -7,6 +7,8 @@ from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 METADATA = sa.MetaData()
 runtime_tables(METADATA)
 
+_OPEN = sa.text("status = 'open'")
+
 WALLETS = strict_table(
     "wallets",
     METADATA,
@@ -30,6 +32,7 @@ BALANCES = strict_table(
     sa.Column("version", INTEGER, nullable=False),
     # the outside world owes what users own; nobody else may ever be below zero
     sa.CheckConstraint("(available >= 0 AND held >= 0) OR wallet_id = 'world'", name="balances_not_negative"),
+    by_key=True,
 )
 
 ENTRIES = strict_table(
@@ -53,6 +56,7 @@ POSTINGS = strict_table(
     sa.Column("bucket", sa.Text, nullable=False),
     sa.Column("amount", INTEGER, nullable=False),
     sa.Index("postings_of_wallet", "wallet_id", "entry_id"),
+    by_key=True,
 )
 
 HOLDS = strict_table(

@@ -14,7 +14,11 @@ def upgrade() -> None:
     """Make the tables."""
     make_runtime_tables()
     op.create_table(
-        "assets", sa.Column("asset", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("asset"), sqlite_strict=True
+        "assets",
+        sa.Column("asset", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("asset"),
+        sqlite_strict=True,
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "balances",
@@ -26,6 +30,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(available >= 0 AND held >= 0) OR wallet_id = 'world'", name="balances_not_negative"),
         sa.PrimaryKeyConstraint("wallet_id", "asset"),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "entries",
@@ -37,6 +42,7 @@ def upgrade() -> None:
         sa.Column("author", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("entry_id"),
         sqlite_strict=True,
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "holds",
@@ -53,6 +59,7 @@ def upgrade() -> None:
         sa.CheckConstraint("spent >= 0 AND released >= 0 AND spent + released <= placed", name="holds_add_up"),
         sa.PrimaryKeyConstraint("hold_id"),
         sqlite_strict=True,
+        sqlite_with_rowid=True,
     )
     op.create_index(
         "holds_open",
@@ -72,6 +79,7 @@ def upgrade() -> None:
         sa.Column("amount", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("entry_id", "line"),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index("postings_of_wallet", "postings", ["wallet_id", "entry_id"], unique=False)
     op.create_table(
@@ -80,6 +88,7 @@ def upgrade() -> None:
         sa.Column("entry_id", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("trade_id"),
         sqlite_strict=True,
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "wallets",
@@ -92,5 +101,6 @@ def upgrade() -> None:
         sa.Column("created_at", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("wallet_id"),
         sqlite_strict=True,
+        sqlite_with_rowid=True,
     )
     op.create_index("wallets_of_user", "wallets", ["user_id", "is_default"], unique=False)

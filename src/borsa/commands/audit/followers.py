@@ -1,0 +1,122 @@
+"""The followers: portfolios hold what the wallets hold, and users are told once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.witness import units
+from borsa.events import PortfolioUpdated
+
+_HELD = """
+    WITH moving AS (
+        SELECT w.user_id FROM wallets.log l JOIN wallets.wallets w ON w.wallet_id = l.subject
+        WHERE l.type = 'WalletUpdated' AND l.sequence > ?),
+    held AS (
+        SELECT w.user_id, b.asset, sum(b.available + b.held) AS total
+        FROM wallets.balances b JOIN wallets.wallets w ON w.wallet_id = b.wallet_id
+        WHERE b.asset != 'USD' GROUP BY w.user_id, b.asset),
+    kept AS (
+        SELECT o.user_id, h.product, h.quantity FROM portfolios.owners o
+        JOIN portfolios.holdings h ON h.portfolio_id = o.portfolio_id WHERE o.state = 'open')
+    SELECT o.user_id, held.asset, CAST(held.total AS TEXT), coalesce(kept.quantity, '0')
+    FROM held JOIN portfolios.owners o ON o.user_id = held.user_id AND o.state = 'open'
+    LEFT JOIN kept ON kept.user_id = held.user_id AND kept.product = held.asset
+    WHERE held.user_id NOT IN (SELECT user_id FROM moving)
+    UNION ALL
+    SELECT kept.user_id, kept.product, '0', kept.quantity FROM kept
+    LEFT JOIN held ON kept.user_id = held.user_id AND kept.product = held.asset
+    WHERE held.user_id IS NULL AND kept.user_id NOT IN (SELECT user_id FROM moving)
+"""
+
+
+def portfolios_hold_what_wallets_hold(look: Look) -> Iterator[str]:
+    """The default portfolio of each user, each product."""
+    for user_id, product, held, kept in look.each(_HELD, look.moment.cursor("portfolios", "wallets")):
+        if held != kept:
+            yield f"user {user_id} has {held} {product} in wallets, {kept} in the portfolio"
+    strangers = """
+        SELECT DISTINCT w.user_id FROM wallets.balances b JOIN wallets.wallets w ON w.wallet_id = b.wallet_id
+        LEFT JOIN portfolios.owners o ON o.user_id = w.user_id
+        WHERE b.asset != 'USD' AND b.available + b.held > 0 AND o.user_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM wallets.log l WHERE l.sequence > ? AND l.subject = w.wallet_id)
+    """
+    for (user_id,) in look.wrong(strangers, look.moment.cursor("portfolios", "wallets")):
+        yield f"user {user_id} has something in wallets, and no portfolio"
+
+
+def holdings_are_told(look: Look) -> Iterator[str]:
+    """Every holding is as its last PortfolioUpdated told, and every one that was told is there."""
+    decode = msgspec.json.Decoder(PortfolioUpdated).decode
+    newest: dict[tuple[str, str], tuple[int, int]] = {}
+    gone: set[str] = set()
+    for (data,) in look.each("SELECT data FROM portfolios.log WHERE type = 'PortfolioUpdated' ORDER BY sequence"):
+        event = decode(data)
+        if event.product is not None:
+            newest[event.portfolio_id, event.product] = (event.version, units(event.quantity))
+        elif event.change == "deleted":
+            gone.add(event.portfolio_id)
+    due = {key: told for key, told in newest.items() if key[0] not in gone}
+    sql = "SELECT portfolio_id, product, version, quantity FROM portfolios.holdings"
+    for portfolio_id, product, version, quantity in look.each(sql):
+        told = due.pop((portfolio_id, product), None)
+        if told != (version, int(quantity)):
+            yield f"portfolio {portfolio_id} has {quantity} {product} at version {version}, last told was {told}"
+    for (portfolio_id, product), told in due.items():
+        yield f"portfolio {portfolio_id} has no {product}, last told was {told}"
+
+
+def prices_are_told(look: Look) -> Iterator[str]:
+    """Portfolios value at the last trade of the tape."""
+    sql = """
+        SELECT x.symbol, x.price, p.price FROM temp.executed x
+        JOIN (SELECT max(sequence) AS sequence FROM temp.executed WHERE block = 0 AND sequence <= ? GROUP BY symbol)
+            latest ON latest.sequence = x.sequence
+        LEFT JOIN portfolios.prices p ON p.symbol = x.symbol
+    """
+    for symbol, told, kept in look.each(sql, look.moment.cursor("portfolios", "trades")):
+        if told != kept:
+            yield f"{symbol}: the price is kept as {kept}, the last trade was at {told}"
+
+
+_REPEATED = """
+    SELECT n.origin, n.user_id, n.kind, count(*) FROM notifications.notifications n
+    WHERE n.origin IS NOT NULL GROUP BY n.origin, n.user_id, n.kind HAVING count(*) > 1
+"""
+_OF_ONE_USER = "SELECT count(*) FROM temp.executed WHERE 'trades/' || sequence = ? AND buyer_id = seller_id"
+
+
+def users_are_told_once(look: Look) -> Iterator[str]:
+    """One notification for each event, user and kind; two fills where both sides were the same user's."""
+    look.among("SELECT count(*) FROM notifications.notifications")
+    for origin, user_id, kind, told in look.wrong(_REPEATED):
+        if kind == "fill" and told == 2 and _is_of_one_user(look, origin):
+            continue
+        yield f"user {user_id} was told {told} times of {origin} ({kind})"
+
+
+def _is_of_one_user(look: Look, origin: Any) -> bool:
+    return bool(next(look.wrong(_OF_ONE_USER, origin))[0])
+
+
+def nobody_is_told_early(look: Look) -> Iterator[str]:
+    """No notification of an event that was not applied."""
+    look.among("SELECT count(*) FROM notifications.notifications WHERE origin IS NOT NULL")
+    early = """
+        SELECT substr(origin, 1, instr(origin, '/') - 1), max(CAST(substr(origin, instr(origin, '/') + 1) AS INTEGER))
+        FROM notifications.notifications WHERE origin IS NOT NULL GROUP BY 1
+    """
+    for source, newest in look.wrong(early):
+        cursor = look.moment.cursor("notifications", source)
+        if newest > cursor:
+            yield f"somebody was told of {source}/{newest}, only {source}/{cursor} was applied"
+
+
+CHECKS = (
+    Check("I-33", "default portfolios hold what the wallets hold", portfolios_hold_what_wallets_hold),
+    Check("I-33", "every holding is as it was last told", holdings_are_told),
+    Check("I-33", "holdings are valued at the last trade", prices_are_told),
+    Check("I-36", "one notification for each event, user and kind", users_are_told_once),
+    Check("I-36", "nobody was told of what was not applied", nobody_is_told_early),
+)

@@ -1,0 +1,173 @@
+"""The logs: dense, readable, in causal order, followed by cursors that are never ahead."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from borsa import events
+from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.moment import SERVICES, of
+from borsa.commands.audit.witness import DECODE, SCALE, units
+from borsa.events import BalanceChange, WalletUpdated
+from borsa.money import parse_signed
+
+SOURCES = {kind.__name__: kind.source for kind in events.PUBLISHED}
+
+
+def files_are_whole(look: Look) -> Iterator[str]:
+    """Pages and indexes, by the database's own check."""
+    for service in SERVICES:
+        for (said,) in look.each(of(service, "PRAGMA $service.quick_check(5)")):
+            if said != "ok":
+                yield f"{service}.db: {said}"
+
+
+def logs_are_dense(look: Look) -> Iterator[str]:
+    """1, 2, 3 without a gap, times that never go back, every row readable and filed under its subject."""
+    for service in SERVICES:
+        before, time = 0, 0
+        log = of(service, "SELECT sequence, time, type, subject, data FROM $service.log ORDER BY sequence")
+        for sequence, at, kind, subject, data in look.each(log):
+            if sequence != before + 1:
+                yield f"{service}/{sequence} follows {service}/{before}"
+            if at < time:
+                yield f"{service}/{sequence} is older than the one before it"
+            yield from _unreadable(f"{service}/{sequence}", service, kind, subject, data)
+            before, time = sequence, at
+
+
+def _unreadable(name: str, service: str, kind: str, subject: str, data: bytes) -> Iterator[str]:
+    if SOURCES.get(kind) != service:
+        yield f"{name} is a {kind}, which {service} does not publish"
+        return
+    try:
+        event = DECODE[kind](data)
+    except msgspec.MsgspecError as error:
+        yield f"{name} can't be read: {error}"
+        return
+    if event.subject != subject:
+        yield f"{name} is filed under {subject}, and is about {event.subject}"
+
+
+def cursors_are_behind(look: Look) -> Iterator[str]:
+    """No consumer has applied what its source has not logged, and none has set an event aside."""
+    for (consumer, source), cursor in look.moment.cursors.items():
+        look.rows_seen += 1
+        if not 0 <= cursor <= look.moment.last[source]:
+            yield f"{consumer} has applied {source}/{cursor}, the log ends at {look.moment.last[source]}"
+    for service in SERVICES:
+        for source, sequence, error in look.wrong(
+            of(service, "SELECT source, sequence, error FROM $service.dead_letters")
+        ):
+            yield f"{service} gave up on {source}/{sequence}: {error}"
+
+
+def causes_come_first(look: Look) -> Iterator[str]:
+    """No event before the one that caused it, and every cause was logged."""
+    yield from look.witnessed("I-35")
+    for service in SERVICES:
+        named = of(service, "SELECT DISTINCT causation FROM $service.log WHERE causation IS NOT NULL")
+        for (causation,) in look.each(named):
+            source, _, sequence = causation.partition("/")
+            if not sequence.isdigit() or not 0 < int(sequence) <= look.moment.last.get(source, 0):
+                yield f"{service} names the cause {causation}, which is not logged"
+
+
+def versions_grow(look: Look) -> Iterator[str]:
+    """For each wallet and each portfolio, from event to event."""
+    for service, kind in (("wallets", "WalletUpdated"), ("portfolios", "PortfolioUpdated")):
+        newest: dict[str, int] = {}
+        for sequence, subject, data in look.each(
+            of(service, "SELECT sequence, subject, data FROM $service.log WHERE type = ? ORDER BY sequence"), kind
+        ):
+            version = _version(data)
+            if version <= newest.get(subject, -1):
+                yield f"{service}/{sequence}: version {version} of {subject} after {newest[subject]}"
+            newest[subject] = version
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+_decode_version = msgspec.json.Decoder(_Versioned).decode
+
+
+def _version(data: bytes) -> int:
+    return _decode_version(data).version
+
+
+_MOVED = """
+    SELECT entry_id, wallet_id, asset, bucket, amount FROM wallets.postings
+    WHERE wallet_id NOT IN ('world', 'fees') ORDER BY entry_id, line
+"""
+_TOLD = "SELECT sequence, data FROM wallets.log WHERE type = 'WalletUpdated' ORDER BY sequence"
+
+Balances = dict[tuple[str, str], list[int]]
+
+Told = tuple[int, int, int, int]
+"""How much a total moved, and the total, available and held after it."""
+
+
+def wallets_are_told(look: Look) -> Iterator[str]:
+    """One WalletUpdated for each wallet in an entry, saying what the entry moved and what the balance came to."""
+    decode = msgspec.json.Decoder(WalletUpdated).decode
+    told = ((sequence, decode(data)) for sequence, data in look.each(_TOLD))
+    ahead = next(told, None)
+    balances: Balances = {}
+    for entry_id, rows in groupby(look.each(_MOVED), key=itemgetter(0)):
+        due = _due(balances, rows)
+        while ahead is not None and ahead[1].version <= entry_id:
+            sequence, event = ahead
+            found = {each.asset: _said(each) for each in event.changes}
+            if event.version < entry_id or due.pop(event.wallet_id, None) != found:
+                yield f"wallets/{sequence} of {event.wallet_id}: entry {event.version} did not move {found}"
+            ahead = next(told, None)
+        for wallet_id in due:
+            yield f"entry {entry_id} moved {wallet_id}, and that was never told"
+    if ahead is not None:
+        yield f"wallets/{ahead[0]} tells of entry {ahead[1].version}, which does not exist"
+
+
+def _due(balances: Balances, rows: Iterator[tuple[Any, ...]]) -> dict[str, dict[str, Told]]:
+    """What is to be told of an entry: for each wallet, of each asset that moved."""
+    moved: dict[tuple[str, str], int] = {}
+    for _, wallet_id, asset, bucket, amount in rows:
+        balance = balances.setdefault((wallet_id, asset), [0, 0])
+        balance[bucket == "held"] += amount
+        moved[wallet_id, asset] = moved.get((wallet_id, asset), 0) + amount
+    due: dict[str, dict[str, Told]] = {}
+    for (wallet_id, asset), delta in moved.items():
+        available, held = balances[wallet_id, asset]
+        due.setdefault(wallet_id, {})[asset] = (delta, available + held, available, held)
+    return due
+
+
+def _said(change: BalanceChange) -> Told:
+    return parse_signed(change.delta, SCALE), units(change.balance), units(change.available), units(change.held)
+
+
+def rows_are_events(look: Look) -> Iterator[str]:
+    """Users as rows and as events, default wallets and portfolios as rows and as events: as many of each."""
+    counts = """
+        SELECT 'user', user_id, subject FROM users.users FULL JOIN
+            (SELECT subject FROM users.log WHERE type = 'UserCreated') ON subject = user_id
+        WHERE user_id IS NULL OR subject IS NULL
+    """
+    look.among("SELECT count(*) FROM users.users")
+    for what, row, event in look.wrong(counts):
+        yield f"{what} {row or event} is {'a row without an event' if row else 'an event without a row'}"
+
+
+CHECKS = (
+    Check("F10", "the database files are whole", files_are_whole),
+    Check("I-30", "every log runs 1, 2, 3 ... and can be read", logs_are_dense),
+    Check("I-30", "no cursor is ahead of its log, no event was set aside", cursors_are_behind),
+    Check("I-31", "each entry was told once to each wallet, with its balance", wallets_are_told),
+    Check("I-31", "each user's row has its event", rows_are_events),
+    Check("I-34", "versions of wallets and portfolios only grow", versions_grow),
+    Check("I-35", "nothing is told before its cause", causes_come_first),
+)
