@@ -143,10 +143,13 @@ async def place(
     began = time.perf_counter_ns()
     for loader in loaders:
         loader.start(began + int(seconds * 1e9))
-    await asyncio.gather(*(loader.done for loader in loaders))
+    ends = await asyncio.gather(*(loader.done for loader in loaders), return_exceptions=True)
     elapsed = (time.perf_counter_ns() - began) / 1e9
     for loader in loaders:
         loader.close()
+    for end in ends:
+        if end is not None:
+            raise end
     refused: Counter[int] = Counter()
     for loader in loaders:
         refused.update(loader.refused)

@@ -252,7 +252,6 @@ ROUTES = (
         reply=TradeReply,
         status=201,
         errors=("not_crossable", "insufficient_funds", "unknown_symbol", "not_found", "off_tick", "off_lot"),
-        key_required=True,
     ),
     Route(
         method="PUT",
