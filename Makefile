@@ -15,8 +15,8 @@ check: $(VENV)/test.ready  ## Types, style and import contracts only
 	@$(BIN)/python -m pytest tests/house
 
 fix: $(VENV)/test.ready  ## Mend style where a tool can
-	@$(BIN)/ruff check --fix src tests
-	@$(BIN)/ruff format src tests
+	@$(BIN)/ruff check --fix src tests docs
+	@$(BIN)/ruff format src tests docs
 
 bench: $(VENV)/run.ready  ## Orders a second on this machine
 	@$(BIN)/borsa bench orders

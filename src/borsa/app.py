@@ -191,12 +191,10 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # left in place to the end: a second signal must not cut off the writers either
+            signal.signal(number, self.handle_exit)
+        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -31,7 +31,6 @@ ERRORS: Mapping[str, Error] = {
     "headers_too_large": Error(431, "A header is too large"),
     "internal_error": Error(500, "Something went wrong here, not with you"),
     "overloaded": Error(503, "Too much to do right now: try again later"),
-    "not_ready": Error(503, "Not ready: starting or stopping"),
     # users
     "user_name_taken": Error(409, "This user name is taken"),
     "weak_password": Error(422, "The password is too easy to guess"),
@@ -48,7 +47,6 @@ ERRORS: Mapping[str, Error] = {
     "off_lot": Error(422, "The quantity is not a multiple of the market's lot size"),
     "below_min_notional": Error(422, "Price times quantity is below the market's minimum"),
     "price_band": Error(422, "The price is too far from the last trade"),
-    "no_price": Error(422, "The market has no price yet"),
     "insufficient_funds": Error(422, "There is not enough available"),
     "duplicate_client_order_id": Error(409, "This clientOrderId was used for another order"),
     "too_many_open_orders": Error(422, "The user has as many open orders in this market as are allowed"),

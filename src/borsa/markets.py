@@ -23,7 +23,6 @@ PRICE_SCALE: Final = 8
 """Decimal places that a tick size can have."""
 
 OPEN, CANCEL_ONLY, HALTED = "open", "cancel_only", "halted"
-STATES: Final = (OPEN, CANCEL_ONLY, HALTED)
 
 _PLACES_SHOWN = {"USD": 2, "EUR": 2, "USDT": 2}
 

@@ -7,9 +7,6 @@ written back without loss; nothing in here, or above it, touches a float.
 import re
 from functools import lru_cache
 
-SCALE_MAX = 8
-"""Decimal places that an asset, a price or a quantity can have at most."""
-
 UNITS_MAX = 2**63 - 1
 """Largest number of units that is kept: both databases store signed 64-bit integers."""
 

@@ -29,7 +29,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[int, _about("Largest request body")] = 64 * 1024
     batch_body_bytes_max: Annotated[int, _about("Largest body of POST /api/orders/batch")] = 1024 * 1024
     header_bytes_max: Annotated[int, _about("Largest Authorization or Idempotency-Key header")] = 8 * 1024
-    orders_batch_max: Annotated[int, _about("Orders in one POST /api/orders/batch")] = 500
     wait_seconds_max: Annotated[int, _about("Longest Prefer: wait")] = 10
     verdict_wait_ms: Annotated[int, _about("How long DELETE and PUT of an order wait for the engine")] = 250
     drain_seconds_max: Annotated[int, _about("How long a stop waits for requests in flight")] = 10
@@ -58,7 +57,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed_hold_seconds: Annotated[int, _about("Age at which a hold without an order is asked about")] = 5
 
     # the runtime
-    batch_items_max: Annotated[int, _about("Requests and events in one group commit")] = 1_000
+    commit_requests_max: Annotated[int, _about("Requests in one group commit")] = 500
+    commit_events_max: Annotated[
+        int, _about("Events of one source in one group commit; far more than requests, so that no backlog grows")
+    ] = 10_000
     inbox_items_max: Annotated[int, _about("Requests that may wait for a service; more are answered 503")] = 20_000
     stream_events_max: Annotated[
         int, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")

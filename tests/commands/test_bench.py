@@ -54,6 +54,19 @@ def test_a_second_of_orders_on_an_exchange_of_its_own(tmp_path: Path, batch: int
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the child in /proc")
+def test_a_bench_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "borsa.cli", "bench", "orders", "--seconds", "60", "--connections", "2"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
+        assert bench.stdout
+        assert any(line.startswith("Durability") for line in bench.stdout)
+        (server,) = (Path(f"/proc/{bench.pid}/task/{bench.pid}/children")).read_text().split()
+        bench.terminate()
+        assert bench.wait(60) == 143
+    assert not Path(f"/proc/{server}").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_running_exchange_is_measured_by_its_address(
     shared_exchange: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:

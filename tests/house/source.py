@@ -1,6 +1,7 @@
 """The project's own files, read and parsed once, for tests that judge them."""
 
 import ast
+import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -41,7 +42,12 @@ def _module(path: Path) -> Module:
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Every file that is or will be in the repository: known to git, or new and not ignored."""
+    """Every file that is or will be in the repository: known to git, or new and not ignored. Without git: what it
+    would be."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        folders = [ROOT / name for name in (".ci", "docs", "src", "tests")]
+        found = [path for folder in folders for path in folder.rglob("*") if "__pycache__" not in path.parts]
+        return tuple(path for path in [*ROOT.iterdir(), *found] if path.is_file())
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return tuple(path for line in listed.splitlines() if (path := ROOT / line).is_file())

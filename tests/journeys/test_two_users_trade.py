@@ -27,7 +27,9 @@ def test_the_example_of_the_specification_comes_out_exactly(exchange: Running) -
     assert (bought["status"], bought["symbol"], bought["product"]) == ("pending", "BTC-USD", "BTC")
     assert a.wallet()["held"]["USD"] == "500000.00"
 
-    sold = b.post("/api/orders", {"type": "sell", "symbol": "BTC", "quantity": 5, "price": 50000}, 201, {"prefer": "wait=10"})
+    sold = b.post(
+        "/api/orders", {"type": "sell", "symbol": "BTC", "quantity": 5, "price": 50000}, 201, {"prefer": "wait=10"}
+    )
     assert sold["status"] == "filled"
     until(lambda: len(kinds(a)) >= 6 and len(kinds(b)) >= 6, "the notifications")
 

@@ -1,6 +1,6 @@
 """Who may do what: one row for every route, and what no property of a request can change about it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import httpx
@@ -125,8 +125,8 @@ OF_SOMEBODY = [row for row in TABLE if 404 in (row.other, row.admin)]
 
 
 @pytest.fixture(scope="module")
-def stage(shared_exchange: Running) -> Iterator[Stage]:
-    yield Stage(shared_exchange)
+def stage(shared_exchange: Running) -> Stage:
+    return Stage(shared_exchange)
 
 
 def ask(stage: Stage, row: Row, headers: dict[str, str], value: str | None = None) -> httpx.Response:

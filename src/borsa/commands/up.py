@@ -1,6 +1,5 @@
 """borsa up: the whole exchange in one process."""
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -25,6 +24,7 @@ FAILED = 70
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
     telemetry.start_logging(settings.log_level)
+    os.umask(0o077)  # balances and keys are nobody else's business
     try:
         exchange = app.Exchange(settings, _die)
     except (app.AlreadyRunning, NewerSchema) as error:

@@ -101,6 +101,7 @@ class Authenticator:
         self._edge = edge
         self._clock = clock
         self._cached_max = settings.verified_tokens_max
+        self._header_max = settings.header_bytes_max
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._revocations = Revocations(clock, settings.access_token_seconds)
         self._tokens: dict[bytes, Identity] = {}
@@ -126,7 +127,7 @@ class Authenticator:
         """Who an Authorization header belongs to; refused with `unauthorized`, always in the same words."""
         if header is None or header[:7].lower() != b"bearer ":
             raise Refused("unauthorized")
-        if len(header) > CREDENTIAL_BYTES_MAX:
+        if len(header) > self._header_max:
             raise Refused("headers_too_large")
         credential = header[7:]
         if credential.startswith(KEY_PREFIX.encode()):
@@ -212,10 +213,6 @@ class Authenticator:
         # into the mapping that was there before the question: a revocation meanwhile has put a new one in its place
         holders[credential] = holder
         return holder
-
-
-CREDENTIAL_BYTES_MAX = 8 * 1024
-"""Longest Authorization header that is looked at."""
 
 
 def _says_twice(token: bytes) -> bool:

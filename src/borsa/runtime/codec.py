@@ -1,6 +1,6 @@
 """JSON in and out, and numbers that are taken by their literal text."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw
@@ -77,8 +77,3 @@ def required_number(value: Raw | msgspec.UnsetType, field: str) -> str:
     if text is None:
         raise Refused("invalid_request", f"{field} is missing", field=field)
     return text
-
-
-def builtins(value: Any) -> Any:
-    """A struct as dicts and lists, named as on the wire."""
-    return msgspec.to_builtins(value)

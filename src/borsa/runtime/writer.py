@@ -46,7 +46,8 @@ class Writer:
         self._bus = bus
         self._clock = clock
         self._wake = wake
-        self._items_max = settings.batch_items_max
+        self._requests_max = settings.commit_requests_max
+        self._events_max = settings.commit_events_max
         self._tries_max = settings.deliveries_tries_max
         self._session = Session(connection, settings.cached_records_max)
         tables = service.tables.tables
@@ -60,7 +61,7 @@ class Writer:
         self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in service.sweeps]
         self._asked: list[tuple[Request[Any], Suspended]] = []
         self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
-        self._tries: dict[str, int] = {}
+        self._tries: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
         """Run what the service does before anything else: load, replay, first start."""
@@ -77,8 +78,8 @@ class Writer:
 
     def step(self) -> bool:
         """Handle what waits in one transaction; False when nothing did."""
-        items = self.inbox.take(self._items_max)
-        arrived = self.streams.take(self._items_max)
+        items = self.inbox.take(self._requests_max)
+        arrived = self.streams.take(self._events_max)
         sweeps = self._sweeps_due() if self._due else ()
         if not (items or arrived or sweeps):
             return False
@@ -193,12 +194,14 @@ class Writer:
         sequence = stream.cursor + 1
         where = {"service": self.service.name, "source": stream.source, "sequence": sequence}
         stream.rewind()
-        tries = self._tries[stream.source] = self._tries.get(stream.source, 0) + 1
+        tried, tries = self._tries.get(stream.source, (sequence, 0))
+        tries = tries + 1 if tried == sequence else 1
+        self._tries[stream.source] = (sequence, tries)
         if self.service.skips_poison and tries >= self._tries_max:
             _log.exception("event_set_aside", **where)
+            telemetry.set_aside(self.service.name)
             self._dead.put(DeadLetter(stream.source, sequence, repr(error), self._tx.now))
             stream.cursor = sequence
-            self._tries[stream.source] = 0
         elif not self.service.skips_poison:
             _log.critical("stream_halted", exc_info=error, **where)
             stream.halted = True

@@ -186,8 +186,23 @@ async def amend_order(call: Call, body: Amendment) -> Answered:
     if order.amending == requested.revision:
         return Answered(reply_of(_state(call, order)), 202)
     if order.reason and order.reason.startswith("amendment refused"):
-        raise Refused("would_cross" if "would_cross" in order.reason else "order_closed")
-    return Answered(reply_of(_state(call, order)), 200)
+        raise Refused(_AMENDMENT_REFUSED.get(order.reason.rpartition(" ")[2], "order_closed"))
+    state = _state(call, order)
+    if order.is_closed and not _has_terms(state, asked):
+        # it ended before the engine came to the amendment
+        raise Refused("order_filled" if order.status == FILLED else "order_closed")
+    return Answered(reply_of(state), 200)
+
+
+_AMENDMENT_REFUSED = {"would_cross": "would_cross", "not_amendable": "market_halted"}
+
+
+def _has_terms(state: OrderState, asked: AmendOrder) -> bool:
+    order, market = state.order, state.market
+    return order.reason == "amended_down" or (
+        (asked.quantity is None or market.lots(asked.quantity) == order.quantity)
+        and (asked.price is None or market.ticks(asked.price) == order.price)
+    )
 
 
 async def cancel_order(call: Call) -> Answered:
@@ -317,6 +332,7 @@ ROUTES = (
             "order_not_ready",
             "stale_version",
             "would_cross",
+            "market_halted",
             "insufficient_funds",
             "off_tick",
             "off_lot",

@@ -265,6 +265,7 @@ def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
         price=market.ticks(event.price) if event.revision else order.price,
         prevented=max(0, quantity - order.filled - remaining) if event.revision == 0 else order.prevented,
         amending=order.amending if event.revision == 0 else 0,
+        reason=order.reason if event.revision == 0 else None,
     )
 
 

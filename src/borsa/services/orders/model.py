@@ -337,6 +337,8 @@ def amended_terms(asked: AmendOrder, order: Order, market: Market, last_price: i
         raise Refused("order_not_ready")
     if not order.price:
         raise Refused("invalid_request", f"a {order.order_type} order has no price to amend", field="price")
+    if market.state != OPEN:
+        raise Refused("market_halted", f"{market.symbol} is {market.state}")
     if asked.quantity is None and asked.price is None:
         raise Refused("invalid_request", "quantity or price is missing", field="quantity")
     quantity = order.quantity if asked.quantity is None else market.lots(asked.quantity)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from borsa.money import RATE_SCALE, ceil_divide
-from borsa.requests import Done, Request
+from borsa.requests import Request
 
 EXECUTED, BUSTING, BUSTED = "executed", "busting", "busted"
 
@@ -102,6 +102,3 @@ class BustTrade(Request[Trade], frozen=True, kw_only=True):
     answered_by: ClassVar[str] = "trades"
     trade_id: int
     reason: str
-
-
-DONE = Done()

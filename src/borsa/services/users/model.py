@@ -17,7 +17,6 @@ from borsa.requests import Done, Request
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 
-ROLES = ("user", "admin")
 SCOPES = ("read", "trade")
 
 NAME_PATTERN = r"^[A-Za-z0-9._-]{3,40}$"

@@ -1,0 +1,117 @@
+"""borsa doctor: ok where an exchange can run, and the reason where it can't."""
+
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from borsa import app
+from borsa.commands import doctor
+from borsa.settings import Settings
+
+
+def diagnosed(capsys: pytest.CaptureFixture[str], folder: Path, **options: Any) -> tuple[int, dict[str, str]]:
+    """The exit status, and the line about each thing."""
+    status = doctor.run(Settings(data=str(folder), **({"port": 0} | options)))
+    lines = capsys.readouterr().out.splitlines()
+    return status, {line[6:].partition(":")[0]: line for line in lines}
+
+
+def test_an_exchange_can_run_in_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = diagnosed(capsys, tmp_path / "not" / "yet")
+    assert status == 0
+    assert {"python", "sqlite", "matching kernel", "borsa", "msgspec", "psql", "nats-server", "port"} <= said.keys()
+    assert not [line for line in said.values() if line.startswith("fail")]
+    assert not (tmp_path / "not").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_busy_port_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, said = diagnosed(capsys, tmp_path, port=port)
+    assert status == 1
+    assert said["port"].startswith("fail")
+    assert str(port) in said["port"]
+
+
+def test_a_running_exchange_may_have_the_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as own, app.locked(tmp_path):
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+        status, said = diagnosed(capsys, tmp_path, port=own.getsockname()[1])
+    assert status == 0
+    assert said["port"].startswith("warn")
+    assert "an exchange is running" in said["data folder"]
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    status, said = diagnosed(capsys, tmp_path / "file")
+    assert status == 1
+    assert said["data folder"].startswith("fail")
+
+
+def test_schemas_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for database in app.databases(Settings(data=str(tmp_path))).values():
+        database.migrate()
+    status, said = diagnosed(capsys, tmp_path)
+    assert status == 0
+    assert all(said[f"{service.name}.db"].startswith("ok") for service in app.SERVICES)
+    with closing(sqlite3.connect(tmp_path / "wallets.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    (tmp_path / "orders.db").write_bytes(b"something else" * 100)
+    (tmp_path / "users.db").unlink()
+    (tmp_path / "trades.db").write_bytes(b"")
+    status, said = diagnosed(capsys, tmp_path)
+    assert status == 1
+    assert said["wallets.db"].startswith("fail")
+    assert "newer" in said["wallets.db"]
+    assert said["orders.db"].startswith("fail")
+    assert said["users.db"].startswith("ok")
+    assert said["trades.db"].startswith("ok")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "variable"),
+    [
+        ("faucet_max", "1e6", "BORSA_FAUCET_MAX"),
+        ("log_level", "loud", "BORSA_LOG_LEVEL"),
+        ("admin_password", "short", "BORSA_ADMIN_PASSWORD"),
+        ("commit_requests_max", 0, "BORSA_COMMIT_REQUESTS_MAX"),
+    ],
+)
+def test_a_setting_that_would_not_do_is_named(
+    option: str, value: Any, variable: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = diagnosed(capsys, tmp_path, **{option: value})
+    assert status == 1
+    assert said[variable].startswith("fail")
+
+
+def test_an_unknown_variable_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BORSA_PROT", "8000")
+    status, said = diagnosed(capsys, tmp_path, host="0.0.0.0")
+    assert status == 0
+    assert said["BORSA_PROT"].startswith("warn")
+    assert said["BORSA_HOST"].startswith("warn")
+
+
+def test_a_missing_package_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        doctor.metadata, "requires", lambda _: ["nowhere==1.0", "msgspec==0.0.1", "pytest; extra == 'test'"]
+    )
+    status, said = diagnosed(capsys, tmp_path)
+    assert status == 1
+    assert said["nowhere"].startswith("fail")
+    assert said["msgspec"].startswith("warn")
+    assert "pytest" not in said

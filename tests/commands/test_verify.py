@@ -1,0 +1,409 @@
+"""borsa verify: nothing to say about an exchange that did everything; a breach named for each way to damage one."""
+
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from borsa import app
+from borsa.commands import verify
+from borsa.commands.audit.moment import SERVICES
+from borsa.settings import Settings
+from tests.support.running import Person, Running, until
+from tests.support.stepped import Stepped, amend, cancel, fees, limit
+
+ONE = 10**8
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("borsa.commands.audit.moment.QUIET_TRIES_MAX", 3)
+
+
+def put(person: Person, path: str, body: dict[str, Any]) -> Any:
+    answer = person.call("PUT", path, body, {"prefer": "wait=10"})
+    assert answer.status_code in (200, 202), answer.text
+    return answer.json()
+
+
+def everything_happens(running: Running) -> None:
+    """Fills in part and whole, an improvement, amendments up and down, cancels, expiries, fees, a block trade, a
+    bust, a stop, a self-trade and a withdrawal."""
+    admin = running.admin()
+    put(admin, "/api/markets/BTC-USD", {"makerFee": "0.001", "takerFee": "0.002"})
+    ann, bob, eve = (running.person(USD="100000", BTC="20") for _ in range(3))
+    resting = ann.order("sell", "2", "100")
+    ann.order("sell", "1", "101")
+    bob.order("buy", "0.5", "105")
+    trade = bob.get("/api/trades")["data"][0]
+    put(ann, f"/api/orders/{resting['orderId']}", {"quantity": "4", "price": "100"})
+    put(ann, f"/api/orders/{resting['orderId']}", {"quantity": "3"})
+    bid = bob.order("buy", "3", "90")
+    put(bob, f"/api/orders/{bid['orderId']}", {"price": "95", "quantity": "2"})
+    eve.order("sell", "1", "95")
+    eve.order("buy", "1", orderType="stop", stopPrice="99")
+    eve.order("buy", None, orderType="market", quoteQuantity="150")  # type: ignore[arg-type]
+    eve.order("sell", "1", "110", timeInForce="ioc")
+    bob.order("sell", "0.5", "95", selfTradePrevention="none")
+    gone = bob.order("buy", "1", "80")
+    assert bob.call("DELETE", f"/api/orders/{gone['orderId']}").status_code in (200, 202)
+    block = {"symbol": "BTC-USD", "quantity": "1", "price": "97", "buyerId": ann.user_id, "sellerId": bob.user_id}
+    admin.post("/api/trades", block, headers={"idempotency-key": "block"})
+    busted = admin.call("DELETE", f"/api/trades/{trade['tradeId']}", {"reason": "a slip"}, {"idempotency-key": "bust"})
+    assert busted.status_code == 200, busted.text
+    taken = {"asset": "USD", "delta": "-5", "reason": "back"}
+    assert admin.call("PUT", f"/api/wallets/{eve.wallet_id}", taken, {"idempotency-key": "x"}).status_code == 200
+    eve.order("buy", "0.1", "50")
+    until(lambda: eve.get("/api/orders?status=open")["data"], "the last order")
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
+    """A folder in which everything happened, and what verify said of it: running, and stopped."""
+    folder = tmp_path_factory.mktemp("verify") / "data"
+    with Running(folder, snapshot_events=10, price_band_ppm=900_000) as running:
+        everything_happens(running)
+        said_running = verify.run(running.settings)
+    return folder, said_running, verify.run(Settings(data=str(folder)))
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """The databases with what is still in their write-ahead logs."""
+    to.mkdir()
+    for path in [*folder.glob("*.db"), *folder.glob("*.db-wal")]:
+        shutil.copy(path, to / path.name)
+    return to
+
+
+def damage(folder: Path, service: str, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / f"{service}.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in statements:
+            cursor = connection.execute(statement)
+            assert cursor.rowcount, f"changed nothing: {statement}"
+
+
+def test_a_running_exchange_is_right(audited: tuple[Path, int, int]) -> None:
+    assert audited[1] == 0
+
+
+def test_a_stopped_exchange_is_right(audited: tuple[Path, int, int]) -> None:
+    assert audited[2] == 0
+
+
+ONE_TRADE = "(SELECT min(trade_id) FROM trades)"
+ONE_USER = "(SELECT wallet_id FROM balances WHERE wallet_id NOT IN ('world', 'fees') AND available > 1000000 LIMIT 1)"
+FILLED = "(SELECT min(order_id) FROM orders WHERE status = 'filled')"
+OPEN = "(SELECT min(order_id) FROM orders WHERE status = 'open')"
+OPEN_HOLD = "(SELECT min(hold_id) FROM holds WHERE status = 'open')"
+CLOSED_HOLD = "(SELECT min(hold_id) FROM holds WHERE status = 'closed' AND released > 0)"
+TRADE_ENTRY = "(SELECT min(entry_id) FROM entries WHERE kind = 'trade')"
+EXECUTED = "(SELECT min(sequence) FROM log WHERE type = 'TradeExecuted')"
+
+
+def text_in_log(which: str, old: str, new: str) -> str:
+    return f"UPDATE log SET data = CAST(replace(CAST(data AS TEXT), '{old}', '{new}') AS BLOB) WHERE sequence = {which}"
+
+
+DAMAGES = {
+    "a balance grows": (
+        "I-01",
+        "wallets",
+        f"UPDATE balances SET available = available + 1 WHERE wallet_id = {ONE_USER}",
+    ),
+    "money moves unseen": (
+        "I-06",
+        "wallets",
+        f"UPDATE balances SET available = available - 7 WHERE wallet_id = {ONE_USER} AND asset = 'USD'",
+        "UPDATE balances SET available = available + 7 WHERE wallet_id = 'fees' AND asset = 'USD'",
+    ),
+    "a balance falls below zero": (
+        "I-02",
+        "wallets",
+        f"UPDATE balances SET available = -1 WHERE wallet_id = {ONE_USER} AND asset = 'USD'",
+    ),
+    "held changes": ("I-03", "wallets", "UPDATE balances SET held = held + 5 WHERE held > 0"),
+    "a balance's version": ("I-06", "wallets", f"UPDATE balances SET version = 1 WHERE wallet_id = {ONE_USER}"),
+    "a posting is lost": ("I-05", "wallets", "DELETE FROM postings WHERE entry_id = 3 AND line = 0"),
+    "a posting changes": ("I-05", "wallets", "UPDATE postings SET amount = amount + 1 WHERE entry_id = 9 AND line = 0"),
+    "an entry is lost": ("I-05", "wallets", f"DELETE FROM entries WHERE entry_id = {TRADE_ENTRY}"),
+    "money from nowhere": (
+        "I-07",
+        "wallets",
+        f"UPDATE balances SET available = available + 9000000000000000 WHERE wallet_id = {ONE_USER} AND asset = 'USD'",
+    ),
+    "a trade across the border": ("I-07", "wallets", "UPDATE entries SET kind = 'trade' WHERE kind = 'adjustment'"),
+    "a hold is too small": (
+        "I-03",
+        "wallets",
+        f"UPDATE holds SET released = released + 1 WHERE hold_id = {OPEN_HOLD}",
+    ),
+    "a hold is lost": ("I-03", "wallets", f"DELETE FROM holds WHERE hold_id = {OPEN_HOLD}"),
+    "a closed hold remains": (
+        "I-08",
+        "wallets",
+        f"UPDATE holds SET placed = placed + 3, status = 'open' WHERE hold_id = {CLOSED_HOLD}",
+    ),
+    "a hold spent too much": ("I-04", "wallets", f"UPDATE holds SET spent = placed + 1 WHERE hold_id = {CLOSED_HOLD}"),
+    "a hold unlike the ledger": (
+        "I-04",
+        "wallets",
+        "UPDATE entries SET reference = '4' WHERE kind = 'release' AND reference != '4'",
+    ),
+    "a voided hold of an order": ("I-09", "wallets", f"UPDATE holds SET status = 'void' WHERE hold_id = {CLOSED_HOLD}"),
+    "a hold for nothing": (
+        "I-09",
+        "wallets",
+        f"UPDATE holds SET hold_id = '999', order_id = 999, placed_at = 1 WHERE hold_id = {OPEN_HOLD}",
+    ),
+    "an order filled more": ("I-10", "orders", f"UPDATE orders SET filled = filled + 1 WHERE order_id = {OPEN}"),
+    "an order spent more": ("I-10", "orders", f"UPDATE orders SET spent = spent + 1 WHERE order_id = {FILLED}"),
+    "a status goes back": ("I-11", "orders", f"UPDATE orders SET status = 'open' WHERE order_id = {FILLED}"),
+    "an order leaves its end": (
+        "I-11",
+        "orders",
+        text_in_log(
+            "(SELECT max(sequence) FROM log WHERE CAST(data AS TEXT) LIKE '%\"filled\"%')",
+            '"status":"filled"',
+            '"status":"pending"',
+        ),
+    ),
+    "an order is lost": ("I-11", "orders", f"DELETE FROM orders WHERE order_id = {OPEN}"),
+    "an order's price changes": ("I-33", "orders", f"UPDATE orders SET price = price + 1 WHERE order_id = {OPEN}"),
+    "a last price changes": ("I-33", "orders", "UPDATE last_prices SET price = price + 1"),
+    "a trade changes sides": (
+        "I-12",
+        "trades",
+        f"UPDATE trades SET buy_order_id = sell_order_id WHERE trade_id = {ONE_TRADE}",
+    ),
+    "a trade of somebody else": ("I-12", "trades", f"UPDATE trades SET buyer_id = 'x' WHERE trade_id = {ONE_TRADE}"),
+    "a trade before its order": (
+        "I-12",
+        "trades",
+        f"UPDATE trades SET trade_id = 5000000 WHERE trade_id = {ONE_TRADE}",
+    ),
+    "a settlement is forged": ("I-12", "wallets", "UPDATE entries SET reference = '77' WHERE kind = 'trade'"),
+    "a settlement twice": (
+        "I-12",
+        "wallets",
+        "INSERT INTO postings SELECT (SELECT max(entry_id) + 1 FROM entries), line, wallet_id, asset, bucket, amount"
+        f" FROM postings WHERE entry_id = {TRADE_ENTRY}",
+        "INSERT INTO entries SELECT (SELECT max(entry_id) + 1 FROM entries), time, kind, reference, reason, author"
+        f" FROM entries WHERE entry_id = {TRADE_ENTRY}",
+    ),
+    "a settlement to another": (
+        "I-12",
+        "wallets",
+        "UPDATE postings SET wallet_id = (SELECT max(wallet_id) FROM wallets)"
+        f" WHERE entry_id = {TRADE_ENTRY} AND line = 3",
+    ),
+    "a bust is forgotten": ("I-12", "trades", "UPDATE trades SET status = 'executed' WHERE status = 'busted'"),
+    "a bust is forged": ("I-12", "trades", "UPDATE trades SET status = 'busted' WHERE block = 1"),
+    "a reversal is lost": ("I-12", "wallets", "DELETE FROM reversals"),
+    "a price was told wrong": ("I-13", "trades", text_in_log(EXECUTED, '"price":"100.00"', '"price":"106.00"')),
+    "a fee was told wrong": ("I-14", "trades", text_in_log(EXECUTED, '"sellerFee":"0.05"', '"sellerFee":"0.06"')),
+    "the fees are spent": (
+        "I-14",
+        "wallets",
+        "UPDATE balances SET available = available - 1 WHERE wallet_id = 'fees' AND asset = 'USD'",
+    ),
+    "a trade for nothing": ("I-15", "trades", f"UPDATE trades SET notional = 0 WHERE trade_id = {ONE_TRADE}"),
+    "a trade price changes": (
+        "I-15",
+        "trades",
+        f"UPDATE trades SET price = price + 1000000 WHERE trade_id = {ONE_TRADE}",
+    ),
+    "a trade with oneself": (
+        "I-16",
+        "trades",
+        f"UPDATE trades SET buyer_id = seller_id WHERE trade_id = {ONE_TRADE}",
+    ),
+    "a crossed book": (
+        "I-20",
+        "orders",
+        'UPDATE log SET data = CAST(replace(CAST(data AS TEXT), \'"price":"50.00"\', \'"price":"500.00"\') AS BLOB)'
+        " WHERE type = 'OrderCreated'",
+    ),
+    "an order jumps the queue": (
+        "I-21",
+        "orders",
+        'UPDATE log SET data = CAST(replace(CAST(data AS TEXT), \'"price":"101.00"\', \'"price":"99.00"\') AS BLOB)'
+        " WHERE type = 'OrderCreated'",
+    ),
+    "a word of the engine changes": ("I-22", "trades", text_in_log("2", '"userId":"', '"userId":"x')),
+    "a word of the engine is lost": (
+        "I-22",
+        "trades",
+        "DELETE FROM log WHERE sequence = (SELECT max(sequence) FROM log WHERE type = 'OrderOpened')",
+    ),
+    "a snapshot is damaged": ("I-22", "trades", "UPDATE snapshots SET body = zeroblob(length(body))"),
+    "an ioc order rests": (
+        "I-24",
+        "orders",
+        "UPDATE log SET data = CAST(replace(CAST(data AS TEXT), '\"gtc\"', '\"ioc\"') AS BLOB)"
+        " WHERE type = 'OrderCreated'",
+    ),
+    "an order that nobody closes": (
+        "I-23",
+        "trades",
+        "DELETE FROM log WHERE sequence = (SELECT min(sequence) FROM log WHERE type = 'OrderClosed')",
+    ),
+    "a row of a log is lost": ("I-30", "orders", "DELETE FROM log WHERE sequence = 7"),
+    "a row of a log is unreadable": ("I-30", "wallets", "UPDATE log SET data = x'7b' WHERE sequence = 4"),
+    "a row of a log about another": ("I-30", "users", "UPDATE log SET subject = 'x' WHERE sequence = 2"),
+    "a cursor runs ahead": ("I-30", "portfolios", "UPDATE cursors SET sequence = sequence + 1"),
+    "an event was set aside": ("I-30", "portfolios", "INSERT INTO dead_letters VALUES ('wallets', 1, 'broken', 1)"),
+    "a cursor falls back": ("I-12", "wallets", "UPDATE cursors SET sequence = 3 WHERE source = 'trades'"),
+    "a trade is lost": ("I-31", "trades", f"DELETE FROM trades WHERE trade_id = {ONE_TRADE}"),
+    "a trade was never told": (
+        "I-31",
+        "trades",
+        "INSERT INTO trades SELECT trade_id + 50, symbol, buy_order_id, sell_order_id, buyer_id, seller_id, taker_side,"
+        " price, quantity, notional, buyer_fee, seller_fee, sequence, block, status, note, tags, bust_reason,"
+        f" executed_at FROM trades WHERE trade_id = {ONE_TRADE}",
+    ),
+    "a wallet was told wrong": ("I-31", "wallets", text_in_log("5", '"held":"', '"held":"1')),
+    "a user without an event": ("I-31", "users", "UPDATE users SET user_id = 'x' WHERE name = 'admin'"),
+    "a version repeats": (
+        "I-34",
+        "portfolios",
+        "UPDATE log SET data = CAST(replace(CAST(data AS TEXT), '\"version\":', '\"version\":-') AS BLOB)",
+    ),
+    "an effect before its cause": ("I-35", "trades", "UPDATE log SET causation = 'orders/1' WHERE sequence = 5"),
+    "a holding grows": ("I-33", "portfolios", "UPDATE holdings SET quantity = quantity + 1"),
+    "a portfolio is lost": ("I-33", "portfolios", "DELETE FROM holdings"),
+    "a price of portfolios": ("I-33", "portfolios", "UPDATE prices SET price = price + 1"),
+    "a notification twice": (
+        "I-36",
+        "notifications",
+        "INSERT INTO notifications SELECT 'again' || notification_id, user_id, kind, data, origin, created_at"
+        " FROM notifications WHERE origin IS NOT NULL",
+    ),
+    "a notification too early": ("I-36", "notifications", "UPDATE cursors SET sequence = 1"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_named(
+    name: str, audited: tuple[Path, int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invariant, service, *statements = DAMAGES[name]
+    folder = copied(audited[0], tmp_path / "data")
+    damage(folder, service, *statements)
+    capsys.readouterr()
+    assert verify.run(Settings(data=str(folder))) == 1
+    said = capsys.readouterr().out.splitlines()
+    wrong = {line.split()[0] for line in said if "WRONG" in line}
+    assert invariant in wrong, said
+    assert not said[-1].endswith(", 0 breaches")
+
+
+def test_a_damaged_file_is_named(audited: tuple[Path, int, int], tmp_path: Path) -> None:
+    folder = copied(audited[0], tmp_path / "data")
+    path = folder / "wallets.db"
+    content = bytearray(path.read_bytes())
+    for at in range(8 * 4096, len(content), 4096):
+        content[at : at + 64] = bytes(64)
+    path.write_bytes(content)
+    assert verify.run(Settings(data=str(folder))) == 1
+
+
+def test_there_is_nothing_to_audit_in_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.run(Settings(data=str(tmp_path / "none"))) == 2
+    assert "nothing to audit" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_there_is_nothing_to_audit_in_a_file_of_something_else(tmp_path: Path) -> None:
+    for service in SERVICES:
+        (tmp_path / f"{service}.db").write_bytes(b"not a database" * 100)
+    assert verify.run(Settings(data=str(tmp_path))) == 2
+
+
+def test_the_auditor_changes_nothing(audited: tuple[Path, int, int], tmp_path: Path) -> None:
+    folder = copied(audited[0], tmp_path / "data")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert verify.run(Settings(data=str(folder))) == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_every_check_says_something_of_its_own() -> None:
+    assert len({(check.id, check.says) for check in verify.CHECKS}) == len(verify.CHECKS)
+
+
+def random_orders(exchange: Stepped, dice: random.Random, users: list[str], rounds: int) -> None:
+    """Orders of every kind that meet, amendments and cancels, without waiting for anybody."""
+    placed: list[tuple[int, str]] = []
+    waiting: dict[int, str] = {}
+    for _ in range(rounds):
+        for _ in range(dice.randint(1, 5)):
+            choice = dice.random()
+            if choice < 0.65 or not placed:
+                user = dice.choice(users)
+                waiting[exchange.put(random_order(dice, user))] = user
+            elif choice < 0.85:
+                total, price = (
+                    dice.choice([None, str(dice.randint(1, 12))]),
+                    dice.choice([None, str(dice.randint(94, 106))]),
+                )
+                exchange.put(amend(*dice.choice(placed[-40:]), quantity=total, price=price))
+            else:
+                exchange.put(cancel(*dice.choice(placed[-40:])))
+        for _ in range(dice.randint(0, 12)):
+            exchange.writers[dice.choice(app.TURN)].step()
+        for token in [token for token in waiting if token in exchange.outcomes.of]:
+            outcome, user = exchange.outcomes.of.pop(token), waiting.pop(token)
+            if not isinstance(outcome, Exception):
+                placed.append((outcome.order.order_id, user))
+
+
+def random_order(dice: random.Random, user: str) -> Any:
+    kind = dice.choice(["limit"] * 6 + ["market", "stop", "stop_limit"])
+    limited, stop, side = kind in ("limit", "stop_limit"), kind.startswith("stop"), dice.choice(["buy", "sell"])
+    time = dice.choice(["gtc"] * 5 + ["ioc", "fok"])
+    by_budget = not limited and side == "buy" and dice.random() < 0.5
+    return limit(
+        user,
+        side,
+        None if by_budget else f"{dice.randint(0, 9)}.{dice.randint(1, 999):03d}",
+        f"{dice.randint(95, 105)}.{dice.randint(0, 9)}" if limited else None,
+        order_type=kind,
+        time_in_force=time,
+        post_only=limited and time == "gtc" and dice.random() < 0.1,
+        stop_price=str(dice.randint(95, 105)) if stop else None,
+        quote_quantity=str(dice.randint(10, 2000)) if by_budget else None,
+        self_trade_prevention=dice.choice(["cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_ordered_the_books_are_right(seed: int, tmp_path: Path) -> None:
+    """At any instant, caught up or not, and after a crash."""
+    dice = random.Random(seed)
+    with Stepped(tmp_path, price_band_ppm=0, snapshot_events=100) as exchange:
+        exchange.ask(fees("BTC-USD", 1000, 2500))
+        funds = [{"USD": 10_000 * ONE, "BTC": 100 * ONE}, {"USD": 300 * ONE, "BTC": 3 * ONE}]
+        users = [exchange.user(f"u{at}", **funds[at % 2]) for at in range(5)]
+        random_orders(exchange, dice, users, 60)
+        assert verify.run(exchange.settings) == 0
+        settings = exchange.settings
+        halted = [stream for writer in exchange.writers.values() for stream in writer.streams if stream.halted]
+        assert not halted
+    # what was not committed is gone: that was a crash
+    with Stepped(
+        tmp_path, **{name: getattr(settings, name) for name in ("price_band_ppm", "snapshot_events")}
+    ) as again:
+        random_orders(again, dice, users, 60)
+        assert verify.run(again.settings) == 0
+        again.settle()
+        assert verify.run(again.settings) == 0
+
+
+def test_settings_name_the_folder(audited: tuple[Path, int, int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.run(msgspec.structs.replace(Settings(), data=str(audited[0]))) == 0
+    assert str(audited[0]) in capsys.readouterr().out

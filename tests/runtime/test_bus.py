@@ -1,0 +1,108 @@
+"""The bus seam: however events travel, each has its effect once and in order. Every bus passes the same suite."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from borsa.runtime.log import Recorded
+from tests.runtime.toys import HowOften, Say, Stage, Word
+
+
+class Ear:
+    """A listener."""
+
+    def __init__(self) -> None:
+        self.sequences: list[int] = []
+
+    def observe(self, events: list[Recorded]) -> None:
+        self.sequences += [each.sequence for each in events]
+
+
+class BusSuite:
+    """What a bus has to do. A subclass brings `stage`: the toys on the bus under test, stepped by the test."""
+
+    def test_a_question_has_one_answer(self, stage: Stage) -> None:
+        stage.ask(Say(word="hello"), "first")
+        stage.settle()
+        assert stage.asker.of("first") == Word("hello", 1)
+
+    def test_a_question_goes_to_whom_it_is_for(self, stage: Stage) -> None:
+        stage.ask(Say(word="hello", events=3), 1)
+        stage.settle()
+        stage.ask(HowOften(word="hello"), 2)
+        stage.ask(HowOften(word="other"), 3)
+        stage.settle()
+        assert stage.asker.of(2) == Word("hello", 3)
+        assert stage.asker.of(3).code == "not_found"
+
+    def test_committed_events_reach_their_consumers(self, stage: Stage) -> None:
+        for at in range(5):
+            stage.ask(Say(word=f"w{at}"), at)
+        stage.settle()
+        assert stage.beta.memory.handled == [f"w{at}" for at in range(5)]
+
+    def test_listeners_hear_from_now_on(self, stage: Stage) -> None:
+        stage.ask(Say(word="before"), 1)
+        stage.settle()
+        ear = Ear()
+        stage.bus.listen("alpha", ear)
+        stage.ask(Say(word="after", events=2), 2)
+        stage.settle()
+        assert ear.sequences == [2, 3]
+
+    def test_the_log_is_read_after_a_sequence(self, stage: Stage) -> None:
+        stage.ask(Say(word="w", events=8))
+        stage.settle()
+        assert [each.sequence for each in stage.bus.fetch("alpha", 5)] == [6, 7, 8]
+        assert [each.sequence for each in stage.bus.fetch("alpha", 0)][:3] == [1, 2, 3]
+        assert list(stage.bus.fetch("alpha", 8)) == []
+
+    def test_an_event_delivered_three_times_has_one_effect(self, stage: Stage) -> None:
+        stage.ask(Say(word="w", events=3))
+        stage.settle()
+        events = list(stage.bus.fetch("alpha", 0))
+        for _ in range(3):
+            stage.bus.publish("alpha", events)
+            stage.settle()
+        assert stage.heard() == {"w": 3}
+
+    def test_a_gap_is_read_from_the_log(self, stage: Stage) -> None:
+        for at in range(6):
+            stage.ask(Say(word=f"w{at}"), at)
+        stage.alpha.step()
+        events = list(stage.bus.fetch("alpha", 0))
+        queue = next(iter(stage.beta.streams))._queue
+        queue.clear()
+        stage.bus.publish("alpha", events[4:])
+        stage.settle()
+        assert stage.beta.memory.handled == [f"w{at}" for at in range(6)]
+
+    def test_reordered_events_are_handled_in_order(self, stage: Stage) -> None:
+        for at in range(6):
+            stage.ask(Say(word=f"w{at}"), at)
+        stage.alpha.step()
+        events = list(stage.bus.fetch("alpha", 0))
+        next(iter(stage.beta.streams))._queue.clear()
+        for event in reversed(events):
+            stage.bus.publish("alpha", [event])
+        stage.settle()
+        assert stage.beta.memory.handled == [f"w{at}" for at in range(6)]
+
+    def test_what_does_not_fit_into_memory_is_read_from_the_log(self, stage: Stage) -> None:
+        bound = stage.settings.stream_events_max
+        for at in range(3):
+            stage.ask(Say(word=f"w{at}", events=bound - 1), at)
+            stage.alpha.step()
+            assert len(next(iter(stage.beta.streams))) <= bound
+        stage.settle()
+        assert stage.heard() == {f"w{at}": bound - 1 for at in range(3)}
+
+
+class TestEmbeddedBus(BusSuite):
+    """The bus of one process."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Iterator[Stage]:
+        with Stage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
+            yield stage

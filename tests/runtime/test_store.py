@@ -1,0 +1,175 @@
+"""The store seam: what Borsa asks of a database. Every database passes the same suite."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from borsa.runtime.log import last_sequence, read_after
+from borsa.runtime.migrations import NewerSchema, head
+from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.store import Connection, Database, Statement, delete_by_key, select_by_key, upsert
+from borsa.services.wallets import tables
+
+MOST = 2**63 - 1
+BALANCES = tables.BALANCES
+ALL = Statement(sa.select(BALANCES).order_by(BALANCES.c.wallet_id, BALANCES.c.asset))
+INSERT = Statement(sa.insert(BALANCES))
+LOG = Statement(sa.insert(tables.METADATA.tables["log"]))
+SET_VERSION = Statement(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+
+class StoreSuite:
+    """What a database has to do. A subclass brings `database`, that of wallets, before its schema is made, and
+    `broken`, the error of a statement that can't be."""
+
+    broken: type[Exception]
+
+    @pytest.fixture
+    def connection(self, database: Database) -> Iterator[Connection]:
+        database.migrate()
+        with closing(database.connect()) as connection:
+            yield connection
+
+    def test_a_schema_is_made_once(self, database: Database) -> None:
+        database.migrate()
+        with closing(database.connect()) as connection:
+            connection.write(INSERT, [("w", "USD", 1, 2, 3)])
+            connection.commit()
+        database.migrate()
+        with closing(database.reader()) as reader:
+            assert reader.read(ALL) == [("w", "USD", 1, 2, 3)]
+            assert reader.read(Statement(sa.text("SELECT version_num FROM alembic_version"))) == [(head("wallets"),)]
+
+    def test_a_newer_schema_is_refused(self, database: Database) -> None:
+        database.migrate()
+        with closing(database.connect()) as connection:
+            connection.write(SET_VERSION, [()])
+            connection.commit()
+        with pytest.raises(NewerSchema, match="9999"):
+            database.migrate()
+
+    def test_nothing_is_seen_before_its_commit(self, database: Database, connection: Connection) -> None:
+        with closing(database.reader()) as reader:
+            connection.write(INSERT, [("w", "USD", 1, 0, 0)])
+            assert connection.read(ALL) == [("w", "USD", 1, 0, 0)]
+            assert reader.read(ALL) == []
+            connection.commit()
+            assert reader.read(ALL) == [("w", "USD", 1, 0, 0)]
+
+    def test_what_is_rolled_back_never_was(self, database: Database, connection: Connection) -> None:
+        connection.write(INSERT, [("w", "USD", 1, 0, 0)])
+        connection.rollback()
+        connection.rollback()
+        connection.commit()
+        assert connection.read(ALL) == []
+        connection.write(INSERT, [("w", "EUR", 1, 0, 0)])
+        connection.commit()
+        assert connection.read(ALL) == [("w", "EUR", 1, 0, 0)]
+
+    def test_what_was_not_committed_when_it_closed_never_was(self, database: Database) -> None:
+        database.migrate()
+        connection = database.connect()
+        connection.write(INSERT, [("w", "USD", 1, 0, 0)])
+        connection.close()
+        with closing(database.reader()) as reader:
+            assert reader.read(ALL) == []
+
+    def test_a_reader_reads_on_while_the_writer_writes(self, database: Database, connection: Connection) -> None:
+        with closing(database.reader()) as one, closing(database.reader()) as two:
+            connection.write(INSERT, [("w", f"A{at}", at, 0, 0) for at in range(100)])
+            assert one.read(ALL) == two.read(ALL) == []
+            connection.commit()
+            assert len(one.read(ALL)) == len(two.read(ALL)) == 100
+
+    def test_a_reader_can_not_write(self, database: Database, connection: Connection) -> None:
+        with closing(database.reader()) as reader, pytest.raises(self.broken):
+            reader.read(Statement(sa.text("DELETE FROM balances")))
+
+    @pytest.mark.parametrize("amount", [0, 1, 2**31, 2**53 + 1, MOST - 1, MOST])
+    def test_an_integer_has_64_bits(self, connection: Connection, amount: int) -> None:
+        connection.write(INSERT, [("w", "USD", amount, 0, 0), ("world", "USD", -amount, 0, 0)])
+        connection.commit()
+        assert [row[2] for row in connection.read(ALL)] == [amount, -amount]
+
+    def test_more_than_64_bits_are_refused(self, connection: Connection) -> None:
+        with pytest.raises((self.broken, OverflowError)):
+            connection.write(INSERT, [("w", "USD", MOST + 1, 0, 0)])
+        connection.rollback()
+
+    def test_a_text_is_no_integer(self, connection: Connection) -> None:
+        with pytest.raises(self.broken):
+            connection.write(INSERT, [("w", "USD", "much", 0, 0)])
+        connection.rollback()
+
+    @pytest.mark.parametrize("row", [("w", "USD", -1, 0, 0), ("w", "USD", 0, -1, 0)])
+    def test_the_database_itself_refuses_a_balance_below_zero(self, connection: Connection, row: Any) -> None:
+        with pytest.raises(self.broken):
+            connection.write(INSERT, [row])
+        connection.rollback()
+        assert connection.read(ALL) == []
+
+    def test_a_key_is_there_once(self, connection: Connection) -> None:
+        connection.write(INSERT, [("w", "USD", 1, 0, 0)])
+        connection.commit()
+        with pytest.raises(self.broken):
+            connection.write(INSERT, [("w", "USD", 2, 0, 0)])
+        connection.rollback()
+        assert connection.read(ALL) == [("w", "USD", 1, 0, 0)]
+
+    def test_an_upsert_inserts_or_replaces(self, connection: Connection) -> None:
+        statement = upsert(BALANCES, connection.dialect)
+        connection.write(statement, [("w", "EUR", 1, 0, 0), ("w", "USD", 1, 0, 0)])
+        connection.write(statement, [("w", "USD", 5, 6, 7), ("x", "USD", 8, 0, 0)])
+        connection.commit()
+        assert connection.read(ALL) == [("w", "EUR", 1, 0, 0), ("w", "USD", 5, 6, 7), ("x", "USD", 8, 0, 0)]
+
+    def test_an_upsert_of_a_key_alone_is_once(self, connection: Connection) -> None:
+        statement = upsert(tables.ASSETS, connection.dialect)
+        connection.write(statement, [("USD",), ("BTC",)])
+        connection.write(statement, [("USD",)])
+        connection.commit()
+        assert sorted(connection.read(Statement(sa.select(tables.ASSETS)))) == [("BTC",), ("USD",)]
+
+    def test_rows_are_found_and_removed_by_key(self, connection: Connection) -> None:
+        connection.write(INSERT, [("w", "EUR", 1, 0, 0), ("w", "USD", 2, 0, 0)])
+        assert connection.read(select_by_key(BALANCES), key_0="w", key_1="USD") == [("w", "USD", 2, 0, 0)]
+        connection.write(delete_by_key(BALANCES), [("w", "USD"), ("w", "none")])
+        connection.commit()
+        assert connection.read(ALL) == [("w", "EUR", 1, 0, 0)]
+
+    def test_bytes_and_nothing_come_back_as_they_went(self, connection: Connection) -> None:
+        event = b'{"userId":"u","userName":"\xc3\xa9"}'
+        connection.write(
+            LOG, [(1, 5, "UserUpdated", "u", "c", None, event), (2, 6, "UserUpdated", "u", "c", "x", event)]
+        )
+        connection.commit()
+        found = read_after(connection, "wallets", 0, 10)
+        assert [(each.sequence, each.causation, each.data) for each in found] == [(1, None, event), (2, "x", event)]
+        assert last_sequence(connection) == 2
+        assert [each.sequence for each in read_after(connection, "wallets", 1, 10)] == [2]
+        assert [each.sequence for each in read_after(connection, "wallets", 0, 1)] == [1]
+
+    def test_an_empty_log_ends_at_zero(self, connection: Connection) -> None:
+        assert last_sequence(connection) == 0
+
+
+class TestSqlite(StoreSuite):
+    """One file."""
+
+    broken = sqlite3.Error
+
+    @pytest.fixture
+    def database(self, tmp_path: Path) -> SqliteDatabase:
+        return SqliteDatabase("wallets", tmp_path, tables.METADATA)
+
+    @pytest.mark.parametrize(
+        ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("mmap_size", 0)]
+    )
+    def test_a_commit_is_on_disk_when_it_returns(self, connection: Any, pragma: str, value: Any) -> None:
+        read: Callable[[Statement], Any] = connection.read
+        assert read(Statement(sa.text(f"PRAGMA {pragma}"))) in ([(value,)], [])
