@@ -133,11 +133,12 @@ class Exchange:
         for work in self._background:
             work.stop()
         self._worker.stop()
-        for writer in self.writers.values():
-            writer.close()
         for reader in self._readers.values():
             reader.close()
         self._bus.close()
+        # last: who closes a database last moves its write-ahead log into the file, and only writers may
+        for writer in self.writers.values():
+            writer.close()
         self._lock.close()
 
 

@@ -162,3 +162,15 @@ def test_nothing_is_dirty_after_everything_was_taken_back(session: Session) -> N
     assert session.dirty
     session.back_to(mark)
     assert not session.dirty
+
+
+def test_a_read_after_everything_was_taken_back_does_not_see_what_was_sent_before(session: Session) -> None:
+    records = session.records(PAIRS, Pair)
+    mark = session.mark()
+    records.put(Pair("a", 1, 1))
+    assert session.read(ALL_PAIRS) == [("a", 1, 1)]
+    session.back_to(mark)
+    assert session.read(ALL_PAIRS) == []
+    assert session.dirty, "the database's transaction is still open"
+    session.commit()
+    assert not session.dirty

@@ -34,11 +34,12 @@ class Session:
         self._records: list[Records[Any]] = []
         self._journals: list[Journal[Any]] = []
         self._undo: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
+        self._sent = False
 
     @property
     def dirty(self) -> bool:
-        """Is anything staged since the last commit?"""
-        return bool(self._undo)
+        """Is anything staged, or sent to the database, since the last commit?"""
+        return bool(self._undo) or self._sent
 
     def records(self, table: sa.Table, kind: type[R]) -> "Records[R]":
         """A table as a mapping from its primary key to a struct with the same columns."""
@@ -56,8 +57,11 @@ class Session:
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select, staged records included (but not what was appended to journals)."""
-        for table in self._records:
-            table.flush()
+        if self.dirty:
+            # also when all of it was taken back: the open transaction may hold what a failed handler had sent
+            self._sent = True
+            for table in self._records:
+                table.flush()
         return self._connection.read(statement, **given)
 
     def staged(self, undo: Callable[[Any, Any], None], key: Any, before: Any) -> None:
@@ -82,6 +86,7 @@ class Session:
             journal.flush()
         self._connection.commit()
         self._undo.clear()
+        self._sent = False
         for table in self._records:
             table.trim()
 
