@@ -58,6 +58,7 @@ ERRORS: Mapping[str, Error] = {
     # trades
     "not_crossable": Error(409, "These two orders can't be crossed so"),
     "already_busted": Error(409, "The trade is already busted"),
+    "funds_gone": Error(409, "A party of the trade no longer has what it received"),
     "immutable_trade": Error(409, "A trade is a fact: only its note and tags change"),
     # wallets
     "wallet_not_empty": Error(409, "The wallet still holds something"),

@@ -1,7 +1,7 @@
 """Numbers from outside: one strict grammar, taken by their literal text, refused by their field, never rounded."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -132,8 +132,10 @@ WRONG_TYPES = ["true", "false", "[]", "[1]", '["1"]', "{}", '{"value": 1}', "[[[
 
 
 @pytest.fixture(scope="module")
-def stage(shared_exchange: Running) -> Stage:
-    return Stage(shared_exchange)
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """An exchange of this file's own: what is tried out here moves prices."""
+    with Running(tmp_path_factory.mktemp("numbers") / "data") as running:
+        yield Stage(running)
 
 
 @pytest.fixture(scope="module")
@@ -219,28 +221,24 @@ def test_a_delta_may_have_a_sign_as_a_string_or_a_literal(ask: Callable[..., htt
     assert ask(delta, literal).status_code == 200
 
 
-def test_a_tenth_and_two_tenths_are_exactly_three_tenths(shared_exchange: Running) -> None:
-    person = shared_exchange.person(USD="0.1")
-    shared_exchange.admin().fund(person, USD="0.2")
+def test_a_tenth_and_two_tenths_are_exactly_three_tenths(stage: Stage) -> None:
+    person = stage.running.person(USD="0.1")
+    stage.admin.fund(person, USD="0.2")
     assert person.wallet()["balance"] == {"USD": "0.30"}
 
 
 @pytest.mark.parametrize(
     ("quantity", "price"),
-    [
-        ("999999999", "999999999.99"),
-        ("92233720368", "92233720368.54"),
-        ("1000000", "1000000"),
-        ("92233720368.547758", "1"),
-    ],
+    [("999999999", "999999999.99"), ("92233720368", "92233720368.54"), ("1000000", "1000000"), ("92233720368", "2")],
 )
-def test_a_product_that_is_too_large_is_refused_and_not_wrapped(stage: Stage, quantity: str, price: str) -> None:
-    body = {"symbol": "BTC-USD", "type": "buy", "quantity": quantity, "price": price}
-    answer = stage.owner.call("POST", "/api/orders", body)
-    assert answer.status_code == 422, answer.text
-    assert problem(answer, 422)["code"] in ("invalid_request", "price_band", "insufficient_funds")
-    sell = stage.owner.call("POST", "/api/orders", body | {"type": "sell"})
-    assert problem(sell, 422)["code"] in ("invalid_request", "price_band", "insufficient_funds")
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_product_that_is_too_large_is_refused_and_not_wrapped(
+    stage: Stage, side: str, quantity: str, price: str
+) -> None:
+    body = {"symbol": "BTC-USD", "type": side, "quantity": quantity, "price": price}
+    refused = problem(stage.owner.call("POST", "/api/orders", body), 422)
+    assert (refused["code"], refused["detail"]) == ("invalid_request", "price times quantity is too large")
+    assert refused["errors"][0]["field"] == "quantity"
 
 
 def test_an_amendment_can_not_reach_a_product_that_is_too_large(stage: Stage) -> None:

@@ -3,6 +3,8 @@
 import random
 import shutil
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -407,3 +409,26 @@ def test_whatever_is_ordered_the_books_are_right(seed: int, tmp_path: Path) -> N
 def test_settings_name_the_folder(audited: tuple[Path, int, int], capsys: pytest.CaptureFixture[str]) -> None:
     assert verify.run(msgspec.structs.replace(Settings(), data=str(audited[0]))) == 0
     assert str(audited[0]) in capsys.readouterr().out
+
+
+def test_a_busy_exchange_is_right(tmp_path: Path) -> None:
+    """Audited while orders come in: what is on its way between services is nobody's breach."""
+    with Running(tmp_path, price_band_ppm=0) as running:
+        people = [running.person(USD="100000", BTC="100") for _ in range(2)]
+        stopping = threading.Event()
+
+        def trade(person: Person) -> None:
+            dice = random.Random(person.name)
+            while not stopping.is_set():
+                body = {"symbol": "BTC-USD", "quantity": "0.1", "price": str(dice.randint(95, 105))}
+                placed = person.post("/api/orders", body | {"type": dice.choice(["buy", "sell"])})
+                if dice.random() < 0.2:
+                    person.call("DELETE", f"/api/orders/{placed['orderId']}")
+
+        with ThreadPoolExecutor(2) as pool:
+            trading = [pool.submit(trade, person) for person in people]
+            said = [verify.run(running.settings) for _ in range(6)]
+            stopping.set()
+        for each in trading:
+            each.result()
+        assert said == [0] * 6

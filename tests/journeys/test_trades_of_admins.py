@@ -108,7 +108,7 @@ def test_a_trade_whose_money_is_gone_is_not_busted(floor: Floor) -> None:
     held = floor.place(bea, "buy", "2", "50")
     (trade,) = ann.get(f"/api/trades?symbol={floor.symbol}")["data"]
     path = f"/api/trades/{trade['tradeId']}"
-    assert problem(floor.admin.call("DELETE", path, {"reason": "a mistake"}), 422)["code"] == "insufficient_funds"
+    assert problem(floor.admin.call("DELETE", path, {"reason": "a mistake"}), 409)["code"] == "funds_gone"
     assert ann.get(path)["status"] == "executed"
     floor.settled(ann, "800.00", "2")
     floor.cancel(bea, held)

@@ -1,6 +1,6 @@
 """Who may do what: one row for every route, and what no property of a request can change about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -125,8 +125,10 @@ OF_SOMEBODY = [row for row in TABLE if 404 in (row.other, row.admin)]
 
 
 @pytest.fixture(scope="module")
-def stage(shared_exchange: Running) -> Stage:
-    return Stage(shared_exchange)
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """An exchange of this file's own: what is tried out here moves prices."""
+    with Running(tmp_path_factory.mktemp("authorization") / "data") as running:
+        yield Stage(running)
 
 
 def ask(stage: Stage, row: Row, headers: dict[str, str], value: str | None = None) -> httpx.Response:

@@ -271,7 +271,7 @@ ROUTES = (
         summary="Declare a trade void: its money is moved back, its row stays",
         body=Bust,
         reply=TradeReply,
-        errors=("already_busted", "insufficient_funds"),
+        errors=("already_busted", "funds_gone"),
     ),
     *tape.ROUTES,
 )

@@ -123,7 +123,7 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
     except Refused as refused:
         # returned, not raised: that the trade stands again is kept
         memory.trades.put(msgspec.structs.replace(_trade(memory, trade_id), status=EXECUTED, bust_reason=None))
-        return refused
+        return Refused("funds_gone", refused.detail) if refused.code == "insufficient_funds" else refused
     trade = _trade(memory, trade_id)
     if trade.status == BUSTED:
         return trade  # the sweep and the first asker were both waiting

@@ -97,7 +97,7 @@ class Annotate(Request[Trade], frozen=True, kw_only=True):
 
 
 class BustTrade(Request[Trade], frozen=True, kw_only=True):
-    """Declare a trade void. Refused: not_found, already_busted, insufficient_funds (a party no longer has it)."""
+    """Declare a trade void. Refused: not_found, already_busted, funds_gone."""
 
     answered_by: ClassVar[str] = "trades"
     trade_id: int

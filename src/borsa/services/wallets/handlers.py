@@ -71,9 +71,11 @@ def _known(hold: Hold, request: HoldFunds) -> HoldPlaced | Refused:
     if hold.status in (model.REFUSED, VOID):
         return Refused("insufficient_funds", f"There was not enough {request.asset} available")
     same = hold.order_id == request.order_id and hold.asset == request.asset
-    if not same or (hold.placed != request.amount and not request.at_most):
+    # amendments that were merged into it made it larger since
+    amount = hold.placed if request.at_most else request.amount
+    if not same or hold.placed < amount:
         raise ValueError(f"hold {hold.hold_id} exists for something else")
-    return HoldPlaced(hold.wallet_id, hold.placed)
+    return HoldPlaced(hold.wallet_id, amount)
 
 
 def _wallet_for(memory: Memory, request: HoldFunds) -> Wallet:
