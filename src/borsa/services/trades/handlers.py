@@ -121,8 +121,10 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
     try:
         _done: Done = yield _reversal(trade)
     except Refused as refused:
-        # returned, not raised: that the trade stands again is kept
-        memory.trades.put(msgspec.structs.replace(_trade(memory, trade_id), status=EXECUTED, bust_reason=None))
+        trade = _trade(memory, trade_id)
+        if trade.status == BUSTING:
+            # returned, not raised: that the trade stands again is kept
+            memory.trades.put(msgspec.structs.replace(trade, status=EXECUTED, bust_reason=None))
         return Refused("funds_gone", refused.detail) if refused.code == "insufficient_funds" else refused
     trade = _trade(memory, trade_id)
     if trade.status == BUSTED:
