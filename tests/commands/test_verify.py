@@ -305,7 +305,9 @@ def test_damage_is_named(
     assert not said[-1].endswith(", 0 breaches")
 
 
-def test_a_damaged_file_is_named(audited: tuple[Path, int, int], tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(
+    audited: tuple[Path, int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copied(audited[0], tmp_path / "data")
     path = folder / "wallets.db"
     content = bytearray(path.read_bytes())
@@ -313,6 +315,7 @@ def test_a_damaged_file_is_named(audited: tuple[Path, int, int], tmp_path: Path)
         content[at : at + 64] = bytes(64)
     path.write_bytes(content)
     assert verify.run(Settings(data=str(folder))) == 1
+    assert "F10" in capsys.readouterr().out
 
 
 def test_there_is_nothing_to_audit_in_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,10 +324,10 @@ def test_there_is_nothing_to_audit_in_an_empty_folder(tmp_path: Path, capsys: py
     assert not (tmp_path / "none").exists()
 
 
-def test_there_is_nothing_to_audit_in_a_file_of_something_else(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_wrong(tmp_path: Path) -> None:
     for service in SERVICES:
         (tmp_path / f"{service}.db").write_bytes(b"not a database" * 100)
-    assert verify.run(Settings(data=str(tmp_path))) == 2
+    assert verify.run(Settings(data=str(tmp_path))) == 1
 
 
 def test_the_auditor_changes_nothing(audited: tuple[Path, int, int], tmp_path: Path) -> None:

@@ -51,9 +51,12 @@ def run(settings: Settings) -> int:
         with Moment(settings.folder, follows()) as moment:
             findings = _audit_until_sure(moment)
             _report(settings.folder, moment, findings)
-    except (NothingToAudit, sqlite3.Error) as error:
+    except NothingToAudit as error:
         typer.echo(f"borsa: nothing to audit: {error}", err=True)
         return NOTHING
+    except sqlite3.Error as error:
+        typer.echo(f"F10  a database of {settings.folder} can't be read: {error}")
+        return WRONG
     return WRONG if any(finding.breaches for finding in findings) else RIGHT
 
 
