@@ -38,7 +38,9 @@ def _options(
 
 
 @cli.command()
-def up() -> None:
+def up(
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="No simulated participants (there are none yet).")] = False,
+) -> None:
     """Run the whole exchange in one process, until it is told to stop."""
     from borsa.commands.up import run
 
