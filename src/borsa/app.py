@@ -1,34 +1,30 @@
 """The composition root: the one file that names drivers and services, and wires them into a running exchange."""
 
 import asyncio
-import fcntl
-import os
-import signal
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable, Collection
+from typing import Any
 
 import msgspec
 import uvicorn
 from starlette.routing import Router
 
+from borsa.errors import CantStart
 from borsa.requests import DescribeAccess
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.http.app import application, order_of
+from borsa.runtime.http.app import application, fixed_paths_first
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
-from borsa.runtime.service import Service
+from borsa.runtime.http.server import Server, listen
+from borsa.runtime.lock import locked
+from borsa.runtime.service import Background, Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, standard_routes
-from borsa.runtime.store import Database
+from borsa.runtime.store import Database, Reader
 from borsa.runtime.worker import Worker
 from borsa.runtime.writer import Writer
 from borsa.services.notifications import NOTIFICATIONS
@@ -49,10 +45,6 @@ TURN = ("orders", "wallets", "orders", "trades", "wallets", "users")
 commits and answers, `trades` matches, `wallets` settles; then the followers follow."""
 
 
-class AlreadyRunning(RuntimeError):
-    """Another process has this data folder open."""
-
-
 def databases(settings: Settings) -> dict[str, Database]:
     """The database of each service."""
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
@@ -69,7 +61,7 @@ def facts() -> dict[str, str]:
 def routes() -> list[Route]:
     """Every route of every service, each with the name of its service."""
     own = [_of(service, route) for service in SERVICES for route in service.routes]
-    return order_of(own + standard_routes(SERVICES))
+    return fixed_paths_first(own + standard_routes(SERVICES))
 
 
 def _of(service: Service[Any], route: Route) -> Route:
@@ -86,6 +78,9 @@ class Exchange:
         self._bus = EmbeddedBus(settings.fetch_events_max)
         self._worker = Worker(self._clock, failed)
         self._databases = databases(settings)
+        self._background: list[Background] = []
+        self._readers: dict[str, Reader] = {}
+        _check_complete(self._databases.values())
         for database in self._databases.values():
             database.migrate()
         self.writers = {service.name: self._writer(service) for service in SERVICES}
@@ -107,6 +102,7 @@ class Exchange:
 
     async def start(self) -> Router:
         """Recover, start the writers, and give the ASGI application that serves them."""
+        self._check_cursors()
         for writer in self.writers.values():
             writer.start()
         self._worker.start([self.writers[name] for name in TURN], [self.writers[name] for name in FOLLOWERS])
@@ -127,6 +123,17 @@ class Exchange:
         self.health.ready = True
         return application(routes(), means)
 
+    def _check_cursors(self) -> None:
+        """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
+        for name, writer in self.writers.items():
+            for stream in writer.streams:
+                last = self.writers[stream.source].last_sequence
+                if stream.cursor > last:
+                    raise CantStart(
+                        f"{name} has applied {stream.source}/{stream.cursor}, but that log ends at {last}: "
+                        f"{stream.source} is older than the rest; restore all databases of one moment"
+                    )
+
     def stop(self) -> None:
         """Finish what was accepted, and close everything."""
         self.health.ready = False
@@ -142,15 +149,21 @@ class Exchange:
         self._lock.close()
 
 
+def _check_complete(found: Collection[Database]) -> None:
+    """All databases of a folder, or none of them yet: what is lost is not made anew in silence."""
+    missing = [database.name for database in found if not database.exists()]
+    if missing and len(missing) < len(found):
+        raise CantStart(f"the data folder has lost the database of {', '.join(missing)}; restore all of one moment")
+
+
 async def serve(
     exchange: Exchange, started: Callable[[int], None], hold: Callable[[uvicorn.Server], None] | None = None
 ) -> None:
     """Serve HTTP until the process is told to stop (SIGTERM, SIGINT), then drain. `started` gets the port; `hold`
     the server, for those who stop it by its `should_exit`."""
     settings = exchange.settings
-    listening = _listen(settings)
-    app = await exchange.start()
-    server = _Server(_config(app, settings), exchange.health)
+    listening = listen(settings)
+    server = Server(await exchange.start(), settings, exchange.health)
     if hold:
         hold(server)
     started(listening.getsockname()[1])
@@ -158,69 +171,3 @@ async def serve(
         await server.serve(sockets=[listening])
     finally:
         await asyncio.to_thread(exchange.stop)
-
-
-def _config(app: Router, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=settings.drain_seconds_max,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Says that it is not ready from the moment that it is told to stop."""
-
-    def __init__(self, config: uvicorn.Config, health: Health) -> None:
-        super().__init__(config)
-        self._health = health
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        self._health.ready = False
-        super().handle_exit(sig, frame)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        # uvicorn raises the signal again when HTTP has ended, which would end the process before the writers have
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # left in place to the end: a second signal must not cut off the writers either
-            signal.signal(number, self.handle_exit)
-        yield
-
-
-def _listen(settings: Settings) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # inherited by every connection: an answer must not wait until the client has acknowledged the one before
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.bind((settings.host, settings.port))
-    listening.listen(2048)
-    listening.setblocking(False)
-    return listening
-
-
-def locked(folder: Path) -> IO[str]:
-    """Hold the data folder for this process until the file is closed; AlreadyRunning when another one does."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = (folder / "borsa.lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise AlreadyRunning(f"{folder} is in use by process {holder}") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file

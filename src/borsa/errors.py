@@ -49,6 +49,7 @@ ERRORS: Mapping[str, Error] = {
     "price_band": Error(422, "The price is too far from the last trade"),
     "insufficient_funds": Error(422, "There is not enough available"),
     "duplicate_client_order_id": Error(409, "This clientOrderId was used for another order"),
+    "order_in_progress": Error(409, "The first order with this clientOrderId is still being placed: ask again"),
     "too_many_open_orders": Error(422, "The user has as many open orders in this market as are allowed"),
     "order_filled": Error(409, "The order is filled"),
     "order_closed": Error(409, "The order is closed"),
@@ -63,6 +64,7 @@ ERRORS: Mapping[str, Error] = {
     # wallets
     "wallet_not_empty": Error(409, "The wallet still holds something"),
     "default_wallet": Error(409, "The default wallet goes with its user"),
+    "too_many_wallets": Error(422, "The user has as many wallets as are allowed"),
     "wallet_closed": Error(409, "The wallet is closed"),
     "above_cap": Error(422, "The amount is above the cap"),
     "approval_needed": Error(422, "The amount is above what one admin may post a day"),
@@ -93,3 +95,7 @@ class Refused(Exception):
     def status(self) -> int:
         """The HTTP status that goes with the code."""
         return ERRORS[self.code].status
+
+
+class CantStart(RuntimeError):
+    """Why this process can't serve, in a sentence for the operator."""

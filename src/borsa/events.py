@@ -272,6 +272,11 @@ class BalanceChange(msgspec.Struct, frozen=True, rename="camel"):
     available: str
     held: str
 
+    @property
+    def moves_total(self) -> bool:
+        """Does the total move? A hold or a release moves none."""
+        return bool(self.delta.strip("0."))
+
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why money moved: `kind` is hold, release, trade, bust, adjustment or faucet; a trade names its price."""

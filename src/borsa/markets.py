@@ -5,6 +5,7 @@ units. A market is admitted only if one tick times one lot is a whole number of 
 price times quantity is always exact.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -35,6 +36,22 @@ def amount_text(asset: str, units: int) -> str:
 def amount_units(text: str) -> int:
     """The units of an amount on the wire; NotExact when it is no exact number."""
     return money.parse(text, ASSET_SCALE)
+
+
+def units_of(text: str, scale: int, field: str, parse: Callable[[str, int], int] = money.parse) -> int:
+    """The units of 10**-scale in a field's text; refused when it is no exact number."""
+    try:
+        return parse(text, scale)
+    except money.NotExact as error:
+        raise Refused("invalid_request", f"{field} {error}", field=field) from None
+
+
+def units_above_zero(text: str, scale: int, field: str) -> int:
+    """As units_of, and refused when it is zero."""
+    units = units_of(text, scale, field)
+    if units == 0:
+        raise Refused("invalid_request", f"{field} must be above zero", field=field)
+    return units
 
 
 def notional_units(price: str, quantity: int) -> int:
@@ -83,8 +100,8 @@ class Market(msgspec.Struct, frozen=True):
         return _steps(text, ASSET_SCALE, self.lot, "off_lot", field)
 
     def price_text(self, ticks: int) -> str:
-        """A price as it stands on the wire, with as many places as the tick size has."""
-        return money.write(ticks * self.tick, PRICE_SCALE, _places(self.tick))
+        """A price as it stands on the wire: an amount of the quote asset."""
+        return amount_text(self.quote, ticks * self.tick)
 
     def quantity_text(self, lots: int) -> str:
         """A quantity as it stands on the wire."""
@@ -96,20 +113,9 @@ def _unit(tick: int, lot: int) -> int:
     return tick * lot // 10**PRICE_SCALE
 
 
-@lru_cache(maxsize=4096)
-def _places(tick: int) -> int:
-    return len(money.write(tick, PRICE_SCALE).partition(".")[2])
-
-
 @lru_cache(maxsize=16_384)
 def _steps(text: str, scale: int, step: int, code: str, field: str) -> int:
-    try:
-        units = money.parse(text, scale)
-    except money.NotExact as error:
-        raise Refused("invalid_request", f"{field} {error}", field=field) from None
-    if units == 0:
-        raise Refused("invalid_request", f"{field} must be above zero", field=field)
-    steps, rest = divmod(units, step)
+    steps, rest = divmod(units_above_zero(text, scale, field), step)
     if rest:
         raise Refused(code, f"{field} must be a multiple of {money.write(step, scale)}", field=field)
     return steps

@@ -25,6 +25,17 @@ class Done(msgspec.Struct, frozen=True):
 # wallets -----------------------------------------------------------------------------------------------------------
 
 
+def hold_id_of(order_id: int | str, revision: int = 0) -> str:
+    """The id of an order's hold, or of the hold for what its amendment `revision` needs more."""
+    return f"{order_id}:r{revision}" if revision else str(order_id)
+
+
+def order_of_hold(hold_id: str) -> tuple[int, int]:
+    """The order and the revision (0: none) that a hold is for."""
+    order_id, _, revision = hold_id.partition(":r")
+    return int(order_id), int(revision or 0)
+
+
 class HoldPlaced(msgspec.Struct, frozen=True):
     """The hold stands: in which wallet, and for how much."""
 
@@ -35,7 +46,7 @@ class HoldPlaced(msgspec.Struct, frozen=True):
 class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
     """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available.
 
-    `hold_id` is the order's id, or `id:rN` for what its N-th amendment needs more. Refused: insufficient_funds (and
+    `hold_id` is from `hold_id_of`. Refused: insufficient_funds (and
     then the same id can never succeed), not_found (no such wallet of this user), wallet_closed.
     """
 

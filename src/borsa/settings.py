@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,18 @@ from msgspec import Meta
 
 def _about(text: str) -> Meta:
     return Meta(description=text)
+
+
+Count = Annotated[int, Meta(ge=1, le=2**31)]
+"""A bound that lets something through."""
+
+CountOrNone = Annotated[int, Meta(ge=0, le=2**31)]
+"""A bound of which 0 means none."""
+
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,10}(\.[0-9]{1,8})?\Z")]
+"""A decimal amount of whatever asset."""
+
+Level = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,60 +35,61 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _about("Password of the user admin at the first start; made up and printed once when empty")
     ] = ""
     sandbox: Annotated[bool, _about("Users may take play money from the faucet")] = True
-    log_level: Annotated[str, _about("debug, info, warning or error; debug logs every request")] = "info"
+    log_level: Annotated[Level, _about("debug logs every request")] = "info"
 
     # the edge
-    body_bytes_max: Annotated[int, _about("Largest request body")] = 64 * 1024
-    batch_body_bytes_max: Annotated[int, _about("Largest body of POST /api/orders/batch")] = 1024 * 1024
-    header_bytes_max: Annotated[int, _about("Largest Authorization or Idempotency-Key header")] = 8 * 1024
-    wait_seconds_max: Annotated[int, _about("Longest Prefer: wait")] = 10
-    verdict_wait_ms: Annotated[int, _about("How long DELETE and PUT of an order wait for the engine")] = 250
-    drain_seconds_max: Annotated[int, _about("How long a stop waits for requests in flight")] = 10
-    registrations_per_minute: Annotated[int, _about("Registrations of one address in a minute")] = 600
-    orders_per_second: Annotated[int, _about("Orders of one user in a second")] = 10_000
-    sign_in_failures_max: Annotated[int, _about("Failed sign-ins of an account before delays begin")] = 10
-    sign_in_window_seconds: Annotated[int, _about("Window in which failed sign-ins count")] = 600
-    password_queue_max: Annotated[int, _about("Password hashes that may wait; more are answered 503")] = 64
-    verified_tokens_max: Annotated[int, _about("Access tokens whose verification is remembered")] = 10_000
+    body_bytes_max: Annotated[Count, _about("Largest request body")] = 64 * 1024
+    batch_body_bytes_max: Annotated[Count, _about("Largest body of POST /api/orders/batch")] = 1024 * 1024
+    header_bytes_max: Annotated[Count, _about("Largest Authorization or Idempotency-Key header")] = 8 * 1024
+    wait_seconds_max: Annotated[CountOrNone, _about("Longest Prefer: wait")] = 10
+    verdict_wait_ms: Annotated[CountOrNone, _about("How long DELETE and PUT of an order wait for the engine")] = 250
+    drain_seconds_max: Annotated[CountOrNone, _about("How long a stop waits for requests in flight")] = 10
+    registrations_per_minute: Annotated[Count, _about("Registrations of one address in a minute")] = 600
+    orders_per_second: Annotated[Count, _about("Orders of one user in a second")] = 10_000
+    sign_in_failures_max: Annotated[Count, _about("Failed sign-ins of an account before delays begin")] = 10
+    sign_in_window_seconds: Annotated[Count, _about("Window in which failed sign-ins count")] = 600
+    password_queue_max: Annotated[Count, _about("Password hashes that may wait; more are answered 503")] = 64
+    verified_tokens_max: Annotated[Count, _about("Access tokens whose verification is remembered")] = 10_000
 
     # tokens
-    access_token_seconds: Annotated[int, _about("Life of an access token")] = 900
-    refresh_token_days: Annotated[int, _about("Life of a refresh token")] = 30
-    refresh_grace_seconds: Annotated[int, _about("A repeated refresh gets the same successor so long")] = 10
-    api_keys_max: Annotated[int, _about("API keys of one user")] = 50
+    access_token_seconds: Annotated[Count, _about("Life of an access token")] = 900
+    refresh_token_days: Annotated[Count, _about("Life of a refresh token")] = 30
+    refresh_grace_seconds: Annotated[CountOrNone, _about("A repeated refresh gets the same successor so long")] = 10
+    api_keys_max: Annotated[Count, _about("API keys of one user")] = 50
 
     # orders and money
     price_band_ppm: Annotated[
-        int, _about("Furthest that a limit price may be from the last trade, in millionths; 0 is no band")
+        CountOrNone, _about("Furthest that a limit price may be from the last trade, in millionths; 0 is no band")
     ] = 200_000
-    open_orders_max: Annotated[int, _about("Open orders of one user in one market")] = 10_000
-    faucet_max: Annotated[str, _about("Play money of one faucet call, of any asset")] = "1000000"
+    open_orders_max: Annotated[Count, _about("Open orders of one user in one market")] = 10_000
+    faucet_max: Annotated[Amount, _about("Play money of one faucet call, of any asset")] = "1000000"
     adjustment_daily_max: Annotated[
-        str, _about("What admins may post without a second admin, of one asset in a day")
+        Amount, _about("What admins may post without a second admin, of one asset in a day")
     ] = "100000000"
-    unconfirmed_hold_seconds: Annotated[int, _about("Age at which a hold without an order is asked about")] = 5
+    wallets_max: Annotated[Count, _about("Open wallets of one user")] = 100
+    unconfirmed_hold_seconds: Annotated[CountOrNone, _about("Age at which a hold without an order is asked about")] = 5
 
     # the runtime
-    commit_requests_max: Annotated[int, _about("Requests in one group commit")] = 500
+    commit_requests_max: Annotated[Count, _about("Requests in one group commit")] = 500
     commit_events_max: Annotated[
-        int, _about("Events of one source in one group commit; far more than requests, so that no backlog grows")
+        Count, _about("Events of one source in one group commit; far more than requests, so that no backlog grows")
     ] = 10_000
-    inbox_items_max: Annotated[int, _about("Requests that may wait for a service; more are answered 503")] = 20_000
+    inbox_items_max: Annotated[Count, _about("Requests that may wait for a service; more are answered 503")] = 20_000
     stream_events_max: Annotated[
-        int, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")
+        Count, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")
     ] = 20_000
-    fetch_events_max: Annotated[int, _about("Events of one read from a producer's log")] = 1_000
-    cached_records_max: Annotated[int, _about("Records of one table kept in memory")] = 50_000
-    deliveries_tries_max: Annotated[int, _about("Tries of an event that a follower can't handle")] = 5
-    snapshot_events: Annotated[int, _about("Events of the orders log between two snapshots")] = 50_000
-    snapshots_kept: Annotated[int, _about("Snapshots of the books that are kept")] = 3
+    fetch_events_max: Annotated[Count, _about("Events of one read from a producer's log")] = 1_000
+    cached_records_max: Annotated[Count, _about("Records of one table kept in memory")] = 50_000
+    event_tries_max: Annotated[Count, _about("Tries of an event that a follower can't handle")] = 5
+    snapshot_events: Annotated[Count, _about("Events of the orders log between two snapshots")] = 50_000
+    snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
     # notifications
     smtp_url: Annotated[str, _about("smtp://user:password@host:port for e-mail; empty is off")] = ""
     smtp_from: Annotated[str, _about("Sender of e-mail")] = "borsa@localhost"
     webhook_private: Annotated[bool, _about("Webhooks may go to private and loopback addresses")] = False
-    webhook_timeout_seconds: Annotated[int, _about("How long a webhook's target may take")] = 5
-    delivery_attempts_max: Annotated[int, _about("Tries of a webhook or an e-mail")] = 6
+    webhook_timeout_seconds: Annotated[Count, _about("How long a webhook's target may take")] = 5
+    delivery_tries_max: Annotated[Count, _about("Tries of a webhook or an e-mail")] = 6
 
     @property
     def folder(self) -> Path:

@@ -10,7 +10,8 @@ import pytest
 
 from borsa import app
 from borsa.commands import doctor
-from borsa.settings import Settings
+from borsa.runtime.lock import locked
+from borsa.settings import BadSetting, Settings, load
 
 
 def diagnosed(capsys: pytest.CaptureFixture[str], folder: Path, **options: Any) -> tuple[int, dict[str, str]]:
@@ -41,7 +42,7 @@ def test_a_busy_port_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_running_exchange_may_have_the_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as own, app.locked(tmp_path):
+    with socket.socket() as own, locked(tmp_path):
         own.bind(("127.0.0.1", 0))
         own.listen()
         status, said = diagnosed(capsys, tmp_path, port=own.getsockname()[1])
@@ -77,21 +78,26 @@ def test_schemas_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert said["trades.db"].startswith("ok")
 
 
+def test_an_admin_password_that_would_not_do_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = diagnosed(capsys, tmp_path, admin_password="short")
+    assert status == 1
+    assert said["BORSA_ADMIN_PASSWORD"].startswith("fail")
+
+
 @pytest.mark.parametrize(
-    ("option", "value", "variable"),
+    ("variable", "value"),
     [
-        ("faucet_max", "1e6", "BORSA_FAUCET_MAX"),
-        ("log_level", "loud", "BORSA_LOG_LEVEL"),
-        ("admin_password", "short", "BORSA_ADMIN_PASSWORD"),
-        ("commit_requests_max", 0, "BORSA_COMMIT_REQUESTS_MAX"),
+        ("BORSA_PORT", "x"),
+        ("BORSA_PORT", "65536"),
+        ("BORSA_FAUCET_MAX", "1e6"),
+        ("BORSA_LOG_LEVEL", "loud"),
+        ("BORSA_COMMIT_REQUESTS_MAX", "0"),
+        ("BORSA_API_KEYS_MAX", "-3"),
     ],
 )
-def test_a_setting_that_would_not_do_is_named(
-    option: str, value: Any, variable: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, said = diagnosed(capsys, tmp_path, **{option: value})
-    assert status == 1
-    assert said[variable].startswith("fail")
+def test_a_setting_that_would_not_do_is_named(variable: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=variable):
+        load({variable: value})
 
 
 def test_an_unknown_variable_is_named(

@@ -1,7 +1,9 @@
 """kill -9 under load: what was acknowledged is there after the restart, exactly once, and the books are right."""
 
+import sqlite3
 import threading
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -99,3 +101,56 @@ def test_sigterm_drains_and_a_second_start_is_refused_while_the_first_runs(tmp_p
         assert second.returncode == 1
         assert "in use by process" in second.stderr
         assert process.stop() == 0
+
+
+def test_a_folder_that_lost_a_database_is_refused_and_nothing_is_made_in_its_place(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Process(folder) as process:
+        assert process.stop() == 0
+    (folder / "wallets.db").unlink()
+    refused = borsa("up", process.environment)
+    assert refused.returncode == 1
+    assert "lost the database of wallets" in refused.stderr
+    assert not (folder / "wallets.db").exists()
+    assert borsa("verify", process.environment).returncode == 1
+
+
+def test_a_log_that_is_older_than_what_was_applied_of_it_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Process(folder) as process:
+        assert process.stop() == 0
+    older = (folder / "users.db").read_bytes()
+    with Process(folder) as process:
+        person = Person(process, "somebody", "copper-meadow-thistle-19")
+        person.register()
+        assert person.signed_in().wallet_id
+        assert process.stop() == 0
+    (folder / "users.db").write_bytes(older)
+    refused = borsa("up", process.environment)
+    assert refused.returncode == 1
+    assert "users is older than the rest" in refused.stderr
+
+
+def test_a_damaged_database_is_named_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Process(folder) as process:
+        assert process.stop() == 0
+    (folder / "trades.db").write_bytes(b"not a database" * 1000)
+    refused = borsa("up", process.environment)
+    assert refused.returncode == 1
+    assert "trades.db can't be used" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_clock_that_went_back_leaves_the_logs_in_order(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Process(folder) as process:
+        assert process.stop() == 0
+    with closing(sqlite3.connect(folder / "orders.db")) as orders, orders:
+        orders.execute("UPDATE log SET time = time + 86400000000")
+    with Process(folder) as process:
+        admin = Person(process, "admin", process.environment["BORSA_ADMIN_PASSWORD"]).signed_in()
+        changed = admin.call("PUT", "/api/markets/BTC-USD", {"takerFee": "0.001"})
+        assert changed.status_code == 200
+        times = [event["time"] for event in admin.get("/api/events?source=orders")["data"]]
+    assert times == sorted(times)

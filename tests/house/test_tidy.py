@@ -27,7 +27,7 @@ LAW = ("matching/*.py", "services/*/model.py")
 MONEY = (
     *("money.py", "markets.py", "events.py", "requests.py"),
     *LAW,
-    *(f"services/*/{room}.py" for room in ("handlers", "store", "tables", "publishing", "tape")),
+    *(f"services/*/{room}.py" for room in ("handlers", "store", "tables", "wire", "publishing", "tape")),
     *("services/wallets/ledger.py", "services/orders/crossing.py"),
     *(f"services/trades/{room}.py" for room in ("engine", "books", "outcomes")),
 )
@@ -46,7 +46,16 @@ OUTSIDE = {
 }
 """Clocks, randomness and I/O."""
 
-ROOMS = {"__init__.py", "api.py", "handlers.py", "model.py", "store.py", "tables.py", "migrations/__init__.py"}
+ROOMS = {
+    "__init__.py",
+    "api.py",
+    "handlers.py",
+    "model.py",
+    "store.py",
+    "tables.py",
+    "wire.py",
+    "migrations/__init__.py",
+}
 
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc", "shared", "service"}
 """Names that say nothing, so that everything ends up there. (runtime/service.py is the manifest's own type.)"""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from borsa.runtime.log import last_sequence, read_after
+from borsa.runtime.log import newest, read_after
 from borsa.runtime.migrations import NewerSchema, head
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.store import Connection, Database, Statement, delete_by_key, select_by_key, upsert
@@ -150,12 +150,12 @@ class StoreSuite:
         connection.commit()
         found = read_after(connection, "wallets", 0, 10)
         assert [(each.sequence, each.causation, each.data) for each in found] == [(1, None, event), (2, "x", event)]
-        assert last_sequence(connection) == 2
+        assert newest(connection)[0] == 2
         assert [each.sequence for each in read_after(connection, "wallets", 1, 10)] == [2]
         assert [each.sequence for each in read_after(connection, "wallets", 0, 1)] == [1]
 
     def test_an_empty_log_ends_at_zero(self, connection: Connection) -> None:
-        assert last_sequence(connection) == 0
+        assert newest(connection)[0] == 0
 
 
 class TestSqlite(StoreSuite):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from borsa.errors import Refused
-from borsa.runtime.log import Recorded, last_sequence
+from borsa.runtime.log import Recorded, newest
 from borsa.runtime.service import Sweep
 from borsa.runtime.store import Statement
 from tests.runtime.toys import ALPHA_SERVICE, BETA, BETA_SERVICE, AskBeta, Say, SayAndFail, Stage, Word
@@ -177,7 +177,7 @@ def dead_letters(stage: Stage) -> list[tuple[str, int]]:
 
 
 def test_a_follower_sets_poison_aside_after_some_tries(tmp_path: Path) -> None:
-    with skipping(tmp_path, deliveries_tries_max=3) as stage:
+    with skipping(tmp_path, event_tries_max=3) as stage:
         stage.beta.memory.poison = {"bad"}
         for word in ("good", "bad", "last"):
             stage.ask(Say(word=word), word)
@@ -189,7 +189,7 @@ def test_a_follower_sets_poison_aside_after_some_tries(tmp_path: Path) -> None:
 
 def test_tries_are_counted_for_each_event(tmp_path: Path) -> None:
     """Faults that pass do not add up over days until an event is set aside at its first."""
-    with skipping(tmp_path, deliveries_tries_max=3) as stage:
+    with skipping(tmp_path, event_tries_max=3) as stage:
         for at in range(6):
             stage.beta.memory.poison = {f"w{at}"}
             stage.ask(Say(word=f"w{at}"), at)
@@ -234,4 +234,4 @@ def test_the_last_sequence_is_that_of_the_log(stage: Stage) -> None:
     assert ALPHA_SERVICE.name == "alpha"
     stage.ask(Say(word="w", events=4))
     stage.settle()
-    assert stage.alpha.last_sequence == last_sequence(stage.connections["alpha"]) == 4
+    assert stage.alpha.last_sequence == newest(stage.connections["alpha"])[0] == 4

@@ -2,14 +2,13 @@
 
 import os
 import platform
-from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 import typer
 import uvloop
 
-from borsa.commands import load
+from borsa.commands import load, verify
 from borsa.commands.client import Client, Participant, Unusable
 from borsa.commands.load import Measured
 from borsa.commands.own_server import own_folder, own_server
@@ -71,13 +70,8 @@ def _own(seconds: float, connections: int, batch: int) -> Outcome:
         return msgspec.structs.replace(outcome, verified=_verified(settings))
 
 
-def _verified(settings: Settings) -> bool | None:
-    if find_spec("borsa.commands.verify") is None:
-        return None
-    from borsa.commands import verify
-
-    status: int = verify.run(settings)
-    return status == 0
+def _verified(settings: Settings) -> bool:
+    return verify.run(settings) == verify.RIGHT
 
 
 def _measure(client: Client, seconds: float, connections: int, batch: int) -> Outcome:

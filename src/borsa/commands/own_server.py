@@ -43,7 +43,6 @@ def own_server(folder: Path) -> Iterator[Settings]:
         "BORSA_HOST": settings.host,
         "BORSA_PORT": "0",
         "BORSA_ADMIN_PASSWORD": settings.admin_password,
-        "BORSA_DEMO": "0",
     }
     command = [sys.executable, "-m", "borsa.cli", "up"]
     with subprocess.Popen(command, env=inherited | given, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603

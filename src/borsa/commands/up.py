@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 import traceback
 
@@ -11,8 +12,8 @@ import typer
 import uvloop
 
 from borsa import app
+from borsa.errors import CantStart
 from borsa.runtime import telemetry
-from borsa.runtime.migrations import NewerSchema
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -23,11 +24,14 @@ FAILED = 70
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # until it serves: nothing was answered yet, so there is nothing to finish
+        signal.signal(number, lambda *_: os._exit(0))
     telemetry.start_logging(settings.log_level)
     os.umask(0o077)  # balances and keys are nobody else's business
     try:
         exchange = app.Exchange(settings, _die)
-    except (app.AlreadyRunning, NewerSchema) as error:
+    except CantStart as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
     except OSError as error:
@@ -36,6 +40,9 @@ def run(settings: Settings) -> int:
     _tune()
     try:
         uvloop.run(app.serve(exchange, lambda port: _say(exchange, port)))
+    except CantStart as error:
+        typer.echo(f"borsa: {error}", err=True)
+        return 1
     except OSError as error:
         typer.echo(f"borsa: can't listen on {settings.host}:{settings.port}: {error.strerror}", err=True)
         return 1

@@ -59,6 +59,10 @@ class Identity(msgspec.Struct, frozen=True):
         """May this caller do what only admins may?"""
         return self.role == "admin"
 
+    def may_see(self, *owners: str) -> bool:
+        """May this caller see what belongs to these users? Admins see everything."""
+        return self.is_admin or self.user_id in owners
+
 
 class Revocations:
     """What ended before its time: sessions, and the versions below which a user's tokens are void.

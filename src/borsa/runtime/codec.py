@@ -1,4 +1,4 @@
-"""JSON in and out, and numbers that are taken by their literal text."""
+"""JSON in and out: numbers that are taken by their literal text, and fields that many bodies have."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ from msgspec import Meta, Raw
 
 from borsa import money
 from borsa.errors import Refused
+from borsa.markets import units_of
 
 encode = msgspec.json.Encoder().encode
 """A struct as compact JSON."""
@@ -37,6 +38,25 @@ SignedNumber = Annotated[
     ),
 ]
 """A Number that may have a sign."""
+
+AssetCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,12}\Z", examples=["BTC"])]
+"""The name of an asset."""
+
+UserId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+\Z")]
+"""Who a user is."""
+
+EMAIL_PATTERN = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+)
+"""The grammar that browsers use for e-mail fields."""
+
+EMAIL_CHARACTERS_MAX = 254
+
+
+def line(characters_max: int) -> Meta:
+    """A text of one line: anything but control characters."""
+    return Meta(min_length=1, max_length=characters_max, pattern=r"^[^\x00-\x1f\x7f]+\Z")
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -77,3 +97,14 @@ def required_number(value: Raw | msgspec.UnsetType, field: str) -> str:
     if text is None:
         raise Refused("invalid_request", f"{field} is missing", field=field)
     return text
+
+
+def number_units(value: Raw | msgspec.UnsetType, scale: int, field: str) -> int | None:
+    """The units of 10**-scale in a Number field, or None where it is absent or null; refused when it is not exact."""
+    text = number_text(value, field)
+    return None if text is None else units_of(text, scale, field)
+
+
+def id_number(text: str) -> int | None:
+    """The number that an order or a trade is called by, or None where a text is no such number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

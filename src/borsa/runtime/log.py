@@ -119,7 +119,7 @@ READ_AFTER = Statement(
     .order_by(_log.c.sequence)
     .limit(sa.bindparam("limit"))
 )
-LAST = Statement(sa.select(sa.func.max(_log.c.sequence)))
+LAST = Statement(sa.select(_log.c.sequence, _log.c.time).order_by(_log.c.sequence.desc()).limit(1))
 
 _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
 
@@ -141,9 +141,10 @@ def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Reco
     return [_recorded(source, row) for row in reader.read(READ_AFTER, after=after, limit=limit)]
 
 
-def last_sequence(reader: Reader) -> int:
-    """The sequence of the newest event of a log; 0 when it is empty."""
-    return reader.read(LAST)[0][0] or 0
+def newest(reader: Reader) -> tuple[int, int]:
+    """Sequence and time of the newest event of a log; zeros when it is empty."""
+    rows = reader.read(LAST)
+    return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
 
 def _recorded(source: str, row: Row) -> Recorded:

@@ -9,18 +9,20 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-SERVICES = Path(__file__).parent.parent / "services"
+from borsa.errors import CantStart
+
+SERVICES_FOLDER = Path(__file__).parent.parent / "services"
 
 
-class NewerSchema(RuntimeError):
+class NewerSchema(CantStart):
     """The database was written by a newer Borsa: going back is refused."""
 
 
 def configuration(service: str) -> Config:
     """Where Alembic finds the revisions of a service."""
     config = Config()
-    config.set_main_option("script_location", str(SERVICES / service / "migrations"))
-    config.set_main_option("version_locations", str(SERVICES / service / "migrations"))
+    config.set_main_option("script_location", str(SERVICES_FOLDER / service / "migrations"))
+    config.set_main_option("version_locations", str(SERVICES_FOLDER / service / "migrations"))
     config.set_main_option("path_separator", "os")
     return config
 

@@ -5,7 +5,7 @@ executemany. A handler is all or nothing: what it staged before it failed is tak
 goes on. Reads that are not by primary key flush first, so that they see what was staged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from borsa.runtime.store import Connection, Row, Statement, delete_by_key, select_by_key, upsert
 
 R = TypeVar("R", bound=msgspec.Struct)
+K = TypeVar("K")
+V = TypeVar("V")
 
 _as_row = msgspec.structs.astuple
 
@@ -55,6 +57,10 @@ class Session:
         self._journals.append(made)
         return made
 
+    def remembered(self, known: dict[K, V], keys_max: int | None = None) -> "Remembered[K, V]":
+        """A mapping in memory that follows from the tables; beyond `keys_max` the oldest keys are forgotten."""
+        return Remembered(self, known, keys_max)
+
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select, staged records included (but not what was appended to journals)."""
         if self.dirty:
@@ -62,6 +68,10 @@ class Session:
             self._sent = True
             for table in self._records:
                 table.flush()
+        return self._connection.read(statement, **given)
+
+    def peek(self, statement: Statement, **given: Any) -> list[Row]:
+        """The rows of a select without what is staged: for those who know what they have staged themselves."""
         return self._connection.read(statement, **given)
 
     def staged(self, undo: Callable[[Any, Any], None], key: Any, before: Any) -> None:
@@ -174,6 +184,36 @@ class Records(Generic[R]):
         if excess > 0:
             for key in list(self._cache)[: excess + self._cached_max // 4]:
                 del self._cache[key]
+
+
+class Remembered(Generic[K, V]):
+    """A mapping in memory only, such as a count: its changes are taken back with the handler that made them."""
+
+    def __init__(self, session: Session, known: dict[K, V], keys_max: int | None) -> None:
+        self._session = session
+        self._known = known
+        self._keys_max = keys_max
+
+    def get(self, key: K) -> V | None:
+        """What is known of a key."""
+        return self._known.get(key)
+
+    def set(self, key: K, value: V | None) -> None:
+        """Know this of a key from now on; None is to know nothing."""
+        self._session.staged(self._set, key, self._known.get(key))
+        self._set(key, value)
+        if self._keys_max is not None and len(self._known) > self._keys_max:
+            del self._known[next(iter(self._known))]
+
+    def _set(self, key: K, value: V | None) -> None:
+        if value is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = value
+
+    def items(self) -> Iterable[tuple[K, V]]:
+        """Everything that is known, the oldest first."""
+        return self._known.items()
 
 
 class Journal(Generic[R]):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
 
+from borsa.errors import CantStart
 from borsa.runtime.migrations import migrate
 from borsa.runtime.store import Row, Statement
 
@@ -95,6 +96,9 @@ class SqliteDatabase:
         self.path = folder / f"{name}.db"
         self._metadata = metadata
 
+    def exists(self) -> bool:
+        return self.path.exists() and self.path.stat().st_size > 0
+
     def migrate(self) -> None:
         engine = sa.create_engine(f"sqlite:///{self.path}")
         # the driver would commit before each change of the schema: BEGIN and COMMIT are said here instead
@@ -102,6 +106,8 @@ class SqliteDatabase:
         sa.event.listen(engine, "begin", _begin)
         try:
             migrate(self.name, engine, self._metadata)
+        except sa.exc.DatabaseError as error:
+            raise CantStart(f"{self.path} can't be used: {error.orig}; borsa verify says more") from error
         finally:
             engine.dispose()
 

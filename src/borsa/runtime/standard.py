@@ -14,6 +14,7 @@ from borsa.runtime.asyncapi import asyncapi_document
 from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.openapi import openapi_document, readable_page
+from borsa.runtime.http.page import PAGE_ROWS_MAX
 from borsa.runtime.http.route import Answered, Route
 from borsa.runtime.log import CloudEvent, cloud_event, read_after
 from borsa.runtime.service import Service
@@ -72,7 +73,7 @@ class EventQuery(msgspec.Struct, frozen=True):
 
     source: str
     after: Annotated[int, Meta(ge=0, le=2**62)] = 0
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)] = 100
 
 
 async def alive(call: Call) -> Alive:
@@ -124,7 +125,7 @@ def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
         return Answered(page.encode(), 200, headers)
 
     def public(path: str, handle: Any, summary: str, **more: Any) -> Route:
-        return Route(method="GET", path=path, handle=handle, access="public", summary=summary, **more)
+        return Route("GET", path, handle, "public", summary, **more)
 
     rows = [
         public("/healthz", alive, "Is the process alive?", reply=Alive),
@@ -134,11 +135,11 @@ def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
         public("/asyncapi.json", asyncapi_json, "Every event, as AsyncAPI 3.0", media="application/json"),
         public("/docs", docs, "This API, to read", media="text/html"),
         Route(
-            method="GET",
-            path="/api/events",
-            handle=read_events,
-            access="admin",
-            summary="Replay the events of a service",
+            "GET",
+            "/api/events",
+            read_events,
+            "admin",
+            "Replay the events of a service",
             query=EventQuery,
             reply=EventPage,
         ),

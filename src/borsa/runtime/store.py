@@ -74,6 +74,9 @@ class Database(Protocol):
 
     name: str
 
+    def exists(self) -> bool:
+        """Was it ever made?"""
+
     def migrate(self) -> None:
         """Bring the schema to this version's; refuse a newer one."""
 

@@ -11,16 +11,18 @@ from borsa.runtime.session import Session
 
 
 class Transaction:
-    """The open transaction of a writer. `now` is the same for the whole batch, and never goes backwards."""
+    """The open transaction of a writer. `now` is the same for the whole batch and never goes back;
+    `newest` are sequence and time of the last event in the log."""
 
-    def __init__(self, source: str, session: Session, log: sa.Table, last_sequence: int, clock: Clock) -> None:
-        self.now = clock.now()
+    def __init__(self, source: str, session: Session, log: sa.Table, newest: tuple[int, int], clock: Clock) -> None:
+        self._committed, newest_time = newest
+        # not before the newest event, also when the clock went back while nothing ran
+        self.now = max(newest_time, clock.now())
         self.origin = Origin("")
         self._source = source
         self._session = session
         self._log = session.journal(log, LogRow)
         self._clock = clock
-        self._committed = last_sequence
         self._events: list[Recorded] = []
 
     @property

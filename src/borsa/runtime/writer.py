@@ -16,8 +16,8 @@ from borsa.runtime.answers import Answers
 from borsa.runtime.bus import Bus, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Inbox, Question, Suspended
-from borsa.runtime.log import DeadLetter, Recorded, last_sequence
-from borsa.runtime.service import Asking, Batch, Deed, Service, Sweep
+from borsa.runtime.log import DeadLetter, Recorded, newest
+from borsa.runtime.service import Batch, Deed, Service, Sweep
 from borsa.runtime.session import Session
 from borsa.runtime.store import Connection
 from borsa.runtime.streams import Stream, Streams
@@ -48,10 +48,10 @@ class Writer:
         self._wake = wake
         self._requests_max = settings.commit_requests_max
         self._events_max = settings.commit_events_max
-        self._tries_max = settings.deliveries_tries_max
+        self._tries_max = settings.event_tries_max
         self._session = Session(connection, settings.cached_records_max)
         tables = service.tables.tables
-        self._tx = Transaction(service.name, self._session, tables["log"], last_sequence(connection), clock)
+        self._tx = Transaction(service.name, self._session, tables["log"], newest(connection), clock)
         self._answers = Answers(self._session, tables["answers"])
         self._dead = self._session.records(tables["dead_letters"], DeadLetter)
         self.streams = Streams(
@@ -90,7 +90,8 @@ class Writer:
             if isinstance(item, Question):
                 self._answer(item)
             else:
-                self._attempt(item[0], self._resume, *item)
+                suspended, outcome = item
+                self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
         for sweep in sweeps:
             self._sweep(sweep)
         self._commit()
@@ -117,7 +118,7 @@ class Writer:
                 self._say(question, kept)
                 return
         deed = self.service.answers[type(question.request)]
-        self._attempt(question, self._run, deed, question)
+        self._attempt(question.origin, question, self._run, deed, question)
 
     def _run(self, deed: Deed, question: Question) -> None:
         result = deed(self._tx, self.memory, question.request)
@@ -125,9 +126,6 @@ class Writer:
             self._advance(Suspended(result, question.origin, question), None)
         else:
             self._end(question, result)
-
-    def _resume(self, suspended: Suspended, outcome: Outcome) -> None:
-        self._advance(suspended, outcome)
 
     def _advance(self, suspended: Suspended, outcome: Outcome) -> None:
         try:
@@ -141,10 +139,9 @@ class Writer:
             return
         self._asked.append((asked, suspended))
 
-    def _attempt(self, subject: Question | Suspended, act: Callable[..., None], *given: Any) -> None:
-        """Act for a question, all or nothing: a refusal or a fault takes back what it staged."""
-        question = subject if isinstance(subject, Question) else subject.question
-        self._tx.origin = subject.origin
+    def _attempt(self, origin: Origin, question: Question | None, act: Callable[..., None], *given: Any) -> None:
+        """Act, for a question or a sweep, all or nothing: a refusal or a fault takes back what it staged."""
+        self._tx.origin = origin
         mark = self._session.mark()
         try:
             act(*given)
@@ -217,7 +214,7 @@ class Writer:
 
     def _sweep(self, sweep: Sweep) -> None:
         origin = Origin(f"sweep-{self._clock.new_id()}")
-        self._attempt(Suspended(_nothing(), origin, None), self._run_sweep, sweep, origin)
+        self._attempt(origin, None, self._run_sweep, sweep, origin)
 
     def _run_sweep(self, sweep: Sweep, origin: Origin) -> None:
         result = sweep.deed(self._tx, self.memory)
@@ -239,7 +236,3 @@ class Writer:
             replies.deliver(said)
         for request, suspended in asked:
             self._bus.ask(request, suspended.origin, self.inbox, suspended)
-
-
-def _nothing() -> Asking:
-    yield from ()

@@ -31,6 +31,6 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def sending(tmp_path: Path) -> Iterator[Sending]:
-    running = Sending(tmp_path / "data", webhook_private=True, delivery_attempts_max=3)
+    running = Sending(tmp_path / "data", webhook_private=True, delivery_tries_max=3)
     yield running
     running.close()

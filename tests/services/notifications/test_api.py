@@ -228,6 +228,7 @@ def test_an_email_address_is_kept(ada: Person) -> None:
         ({"channels": {"webhook": {"url": "https://user:pass@example.com/"}}}, "channels.webhook.url"),
         ({"channels": {"webhook": {}}}, "channels.webhook.url"),
         ({"channels": {"email": {"address": "nobody"}}}, "channels.email.address"),
+        ({"channels": {"email": {"address": f"ada@{'a' * 64}.com"}}}, "channels.email.address"),
         ({"channels": {"email": {"address": "a@b.c\r\nBcc: d@e.f"}}}, "channels.email.address"),
         ({"channels": {"sms": {}}}, "channels.sms"),
         ({"secret": "whsec_x"}, "secret"),

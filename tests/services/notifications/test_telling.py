@@ -7,6 +7,7 @@ import pytest
 
 from borsa.events import Event, UserDeleted
 from borsa.runtime.bus import Once
+from borsa.runtime.http.page import NEWEST
 from borsa.services.notifications import store
 from borsa.services.notifications.model import (
     ALL,
@@ -27,7 +28,7 @@ from tests.support.alone import Alone
 
 def told(alone: Alone, user_id: str | None = "ada", unread: bool = False) -> list[Notification]:
     """A user's notifications, oldest first."""
-    found = store.notifications_page(alone.reader, user_id, unread, *store.FIRST, 1000)
+    found = store.notifications_page(alone.reader, user_id, unread, *NEWEST, 1000)
     return [each.notification for each in reversed(found)]
 
 
@@ -211,7 +212,7 @@ def test_a_message_with_the_same_key_is_sent_once(alone: Alone) -> None:
 def test_pages_are_newest_first_and_miss_nothing(alone: Alone) -> None:
     for number in range(7):
         alone.happen(ordered(order_id=str(number)))
-    before, seen = store.FIRST[0], []
+    before, seen = NEWEST[0], []
     while page := store.notifications_page(alone.reader, "ada", False, before, 3):
         seen += [data(each.notification)["orderId"] for each in page]
         before = page[-1].notification.notification_id

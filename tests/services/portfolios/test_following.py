@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from borsa.errors import Refused
 from borsa.events import Event, PortfolioUpdated, UserCreated, UserDeleted, WalletUpdated
 from borsa.runtime.bus import Once
+from borsa.runtime.http.page import DEFAULT_FIRST
 from borsa.services.portfolios import PORTFOLIOS, store
 from borsa.services.portfolios.model import CreatePortfolio, DeletePortfolio, PortfolioState, RenamePortfolio
 from tests.services.portfolios.wallet import Wallet, printed
@@ -27,7 +28,7 @@ def alone(tmp_path: Path) -> Iterator[Alone]:
 
 
 def portfolios_of(alone: Alone, user_id: str) -> list[PortfolioState]:
-    return store.portfolios_page(alone.reader, user_id, store.FIRST, 1000)
+    return store.portfolios_page(alone.reader, user_id, DEFAULT_FIRST, 1000)
 
 
 def held(alone: Alone, user_id: str = "ada") -> dict[str, str]:

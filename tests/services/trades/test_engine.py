@@ -169,7 +169,7 @@ def test_fees_are_never_more_than_the_proceeds_and_no_trade_is_worth_nothing(log
     for events in told(Engine(), numbered(log)):
         for event in events:
             if isinstance(event, TradeExecuted):
-                quantity, price = _units(event.quantity), int(event.price)
+                quantity, price = _units(event.quantity), _units(event.price) // 10**8
                 assert quantity > 0
                 assert price > 0
                 assert 0 <= _units(event.buyer_fee) <= quantity

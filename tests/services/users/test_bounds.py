@@ -7,7 +7,7 @@ import pytest
 from borsa.errors import Refused
 from borsa.runtime.http import limits
 from borsa.runtime.http.limits import Failures
-from borsa.runtime.http.page import after_cursor, decode_cursor, encode_cursor
+from borsa.runtime.http.page import after_cursor, decode_cursor, encode_cursor, next_cursor
 from tests.support.alone import HandClock
 
 
@@ -50,6 +50,11 @@ def test_of_too_many_who_fail_the_ones_longest_ago_are_forgotten(monkeypatch: py
     for who in ("ada", "grace", "ada", "nell"):
         failures.add(who, 1, 600)
     assert [waits(failures, who) > 0 for who in ("ada", "grace", "nell")] == [True, False, True]
+
+
+@pytest.mark.parametrize(("found", "cursor"), [([], None), ([7], None), ([7, 5], encode_cursor(5))])
+def test_only_a_full_page_has_a_next_one(found: list[int], cursor: str | None) -> None:
+    assert next_cursor(found, 2, lambda number: (number,)) == cursor
 
 
 @pytest.mark.parametrize("values", [(0,), (2**63 - 1,), (-5, "ä~"), ("x", "y", 1)])

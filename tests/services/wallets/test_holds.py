@@ -99,3 +99,11 @@ def test_a_hold_whose_order_exists_is_kept_also_after_a_restart(vault: Vault) ->
     assert balance(vault) == (70, 30)
     vault.tell("trades", closed(Order(1, "ann", "buy", 30, 1)), times=3)
     assert balance(vault) == (100, 0)
+
+
+def test_a_refused_posting_leaves_no_hole_in_the_ledger(vault: Vault) -> None:
+    wallet_id = vault.wallet_id  # type: ignore[attr-defined]
+    assert is_refused(vault.deposit(wallet_id, "USD", -500 * ONE))
+    vault.deposit(wallet_id, "USD", 10 * ONE)
+    numbers = [row[0] for row in vault.rows(tables.ENTRIES)]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))

@@ -33,15 +33,20 @@ class Moment:
 
     def __init__(self, folder: Path, follows: Sequence[tuple[str, str]]) -> None:
         self._follows = follows
-        for service in SERVICES:
-            if not (folder / f"{service}.db").is_file():
-                raise NothingToAudit(f"{folder} has no {service}.db")
+        missing = [service for service in SERVICES if not (folder / f"{service}.db").is_file()]
+        if len(missing) == len(SERVICES):
+            raise NothingToAudit(f"{folder} has no databases")
+        if missing:
+            raise sqlite3.OperationalError(f"{', '.join(missing)} has no database")
         self.last: dict[str, int] = {}
         self.cursors: dict[tuple[str, str], int] = {}
         self.connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
         for service in SERVICES:
             path = quote(str(folder / f"{service}.db"))
-            self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
+            try:
+                self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
+            except sqlite3.Error as error:
+                raise sqlite3.OperationalError(f"{service}.db: {error}") from error
 
     def __enter__(self) -> Self:
         return self

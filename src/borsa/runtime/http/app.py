@@ -53,6 +53,6 @@ async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extr
     await respond(send, refused.status, document(refused), request_id, headers)
 
 
-def order_of(routes: Sequence[Route]) -> list[Route]:
+def fixed_paths_first(routes: Sequence[Route]) -> list[Route]:
     """Routes with the fixed paths first: `/api/orders/batch` before `/api/orders/{id}`."""
     return sorted(routes, key=lambda route: route.path.count("{"))

@@ -6,11 +6,13 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime.auth import Authenticator, Identity
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.clock import Clock
+from borsa.runtime.codec import id_number
 from borsa.runtime.edge import Edge
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.store import Reader
@@ -76,6 +78,18 @@ class Call:
         if self._identity is None:
             raise LookupError("a public route has no identity")
         return self._identity
+
+    @property
+    def owner(self) -> str | None:
+        """Whose things the caller may see: their own, or, as an admin, everybody's (None)."""
+        return None if self.identity.is_admin else self.identity.user_id
+
+    def number(self, name: str) -> int:
+        """A number in the path; what can't be one is not there."""
+        number = id_number(self.path[name])
+        if number is None:
+            raise Refused("not_found")
+        return number
 
     @property
     def address(self) -> str:

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -10,8 +11,22 @@ from msgspec import Meta
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
 
+PAGE_ROWS_MAX = 1000
+"""Most rows that one answer has."""
+
 CURSOR_CHARACTERS_MAX = 512
 """Longest cursor that is looked at."""
+
+NEWEST_NUMBER = (UNITS_MAX,)
+"""Where a list begins that has its highest number first."""
+
+NEWEST = ("~",)
+"""Where a list begins that has its newest id first: ids are UUIDv7, ascending in time, and all of them sort below."""
+
+DEFAULT_FIRST = (2, "")
+"""Where a list begins that has what is the default (1) before the rest (0), and of both the newest id first."""
+
+R = TypeVar("R")
 
 _Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Text = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
@@ -21,7 +36,7 @@ _decoder = msgspec.json.Decoder(tuple[_Number | _Text, ...])
 class PageQuery(msgspec.Struct, frozen=True):
     """The query of a list."""
 
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)] = 100
     cursor: str | None = None
 
 
@@ -65,3 +80,8 @@ def after_cursor(text: str | None, first: tuple[Any, ...]) -> tuple[Any, ...]:
     if not fits:
         raise _malformed()
     return values
+
+
+def next_cursor(found: Sequence[R], limit: int, key: Callable[[R], tuple[int | str, ...]]) -> str | None:
+    """Where the page after these rows begins, by the sort key of the last of them; None when they end the list."""
+    return encode_cursor(*key(found[-1])) if len(found) == limit else None

@@ -8,6 +8,7 @@ import msgspec
 from borsa.errors import ERRORS, Refused
 from borsa.runtime.codec import encode
 
+DETAIL_CHARACTERS_MAX = 300
 MEDIA_TYPE = "application/problem+json"
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -63,7 +64,7 @@ def decode_body(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
     except msgspec.ValidationError as error:
         raise invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("malformed_json", _sentence(str(error))) from None
+        raise Refused("malformed_json", _shortened(str(error))) from None
 
 
 def invalid(error: msgspec.ValidationError) -> Refused:
@@ -73,8 +74,8 @@ def invalid(error: msgspec.ValidationError) -> Refused:
     field = re.sub(r"^(?:key in )?\$\.?", "", path)
     if named := _NAMED.search(what):
         field = f"{field}.{named['name']}" if field else named["name"]
-    return Refused("invalid_request", _sentence(what), field=field or "body")
+    return Refused("invalid_request", _shortened(what), field=field or "body")
 
 
-def _sentence(text: str) -> str:
-    return text[:300]
+def _shortened(text: str) -> str:
+    return text[:DETAIL_CHARACTERS_MAX]

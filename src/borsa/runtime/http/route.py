@@ -24,18 +24,23 @@ class Empty(msgspec.Struct, frozen=True):
     """A query without parameters."""
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One row.
-
-    `errors` are the codes that this route refuses with beside those that every route has; `also` further statuses of
-    success; `body_bytes_max` the setting that bounds its body; `media` the type of an answer that is no struct.
-    """
+class _Row(msgspec.Struct, frozen=True):
+    """What every row of a table of routes begins with."""
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     handle: Handle
     access: Access
     summary: str
+
+
+class Route(_Row, frozen=True, kw_only=True):
+    """One row: `Route("GET", "/api/orders/{id}", get_order, "user", "An order", reply=OrderReply)`.
+
+    `errors` are the codes that this route refuses with beside those that every route has; `also` further statuses of
+    success; `body_bytes_max` the setting that bounds its body; `media` the type of an answer that is no struct.
+    """
+
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] = Empty
     reply: Any = None

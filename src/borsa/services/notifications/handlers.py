@@ -43,8 +43,6 @@ from borsa.services.notifications.store import Memory
 PENDING_DELIVERIES_MAX = 10_000
 """Deliveries of one user that may wait; beyond, a notification stands in the inbox only."""
 
-NOTHING_MOVED = frozenset({"0", "0.00"})
-
 DONE = Done()
 
 
@@ -63,10 +61,10 @@ def notify(tx: Transaction, memory: Memory, user_id: str, kind: Kind, facts: Fac
 def _send_out(tx: Transaction, memory: Memory, preferences: Preferences, told: Notification, kind: Kind) -> None:
     """Put a notification into the outbox, in the transaction that made it."""
     for channel in model.channels(preferences, kind, smtp=bool(memory.settings.smtp_url)):
-        waiting = memory.pending.get(told.user_id, 0)
+        waiting = memory.pending.get(told.user_id) or 0
         if waiting >= PENDING_DELIVERIES_MAX:
             return
-        memory.pending[told.user_id] = waiting + 1
+        memory.pending.set(told.user_id, waiting + 1)
         memory.deliveries.add(Delivery(told.notification_id, channel, told.user_id, 0, tx.now, model.PENDING, None))
 
 
@@ -130,7 +128,7 @@ def on_closed(tx: Transaction, memory: Memory, event: OrderClosed) -> None:
 
 def on_wallet_updated(tx: Transaction, memory: Memory, event: WalletUpdated) -> None:
     """Totals of a wallet moved; a hold or a release moves none."""
-    moved = [each for each in event.changes if each.delta not in NOTHING_MOVED]
+    moved = [each for each in event.changes if each.moves_total]
     if not moved:
         return
     facts = WalletChanged(
@@ -217,13 +215,10 @@ def mark_delivered(tx: Transaction, memory: Memory, request: MarkDelivered) -> D
     delivery = memory.deliveries.get((request.notification_id, request.channel))
     if delivery is None or delivery.status != model.PENDING:
         return DONE
-    tries_max = memory.settings.delivery_attempts_max
+    tries_max = memory.settings.delivery_tries_max
     after = model.after_try(delivery, request.outcome, request.problem, tx.now, tries_max)
     memory.deliveries.put(after)
     if after.status != model.PENDING:
-        waiting = memory.pending.get(delivery.user_id, 0) - 1
-        if waiting > 0:
-            memory.pending[delivery.user_id] = waiting
-        else:
-            memory.pending.pop(delivery.user_id, None)
+        waiting = (memory.pending.get(delivery.user_id) or 0) - 1
+        memory.pending.set(delivery.user_id, waiting if waiting > 0 else None)
     return DONE

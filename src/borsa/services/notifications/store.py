@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from borsa.runtime.session import Session
+from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.notifications import tables
 from borsa.services.notifications.model import (
@@ -37,7 +37,7 @@ class Memory:
         self.readings = session.records(_r, Reading)
         self.preferences = session.records(_p, Preferences)
         self.deliveries = session.records(_d, Delivery)
-        self.pending: dict[str, int] = dict(session.read(_PENDING_OF_USERS))
+        self.pending: Remembered[str, int] = session.remembered(dict(session.read(_PENDING_OF_USERS)))
 
     def told(self, notification_id: str) -> Told | None:
         """A notification that was committed before."""
@@ -61,9 +61,6 @@ _PAGES = {
     (True, True): Statement(_OWN.where(_UNREAD)),
 }
 _PREFERENCES = Statement(sa.select(_p).where(_p.c.user_id == sa.bindparam("user_id")))
-
-FIRST = ("~",)
-"""Before the first row of a page of notifications: ids are below it."""
 
 
 def notifications_page(reader: Reader, user_id: str | None, unread: bool, before: str, limit: int) -> list[Told]:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from borsa.errors import Refused
 from borsa.markets import symbol_of
-from borsa.money import UNITS_MAX
 from borsa.runtime.bus import Once
 from borsa.runtime.codec import encode, number_text
 from borsa.runtime.http.call import Call, first_of
-from borsa.runtime.http.page import after_cursor, encode_cursor
+from borsa.runtime.http.page import NEWEST_NUMBER, after_cursor, next_cursor
 from borsa.runtime.http.problem import Problem, problem_of
 from borsa.runtime.http.route import Answered, Route
 from borsa.services.orders import markets_api, store
@@ -35,7 +34,7 @@ from borsa.services.orders.wire import (
     OrderReply,
     OrderResults,
     SymbolQuery,
-    reply_of,
+    order_reply,
 )
 
 # placing -----------------------------------------------------------------------------------------------------------
@@ -47,9 +46,9 @@ async def place_order(call: Call, body: NewOrder) -> Answered:
     state = await call.ask(_asked(call, body))
     status = 200 if state.repeated else 201
     if call.prefer_wait and state.order.status == PENDING:
-        order = await _once(call, state.order.order_id, lambda order: order.status != PENDING, call.prefer_wait)
+        order = await _wait_until(call, state.order.order_id, lambda order: order.status != PENDING, call.prefer_wait)
         state = OrderState(order, state.market)
-    return Answered(reply_of(state), status)
+    return Answered(order_reply(state), status)
 
 
 async def place_orders(call: Call, body: NewOrders) -> OrderResults:
@@ -75,7 +74,7 @@ def _asked_or_problem(call: Call, body: NewOrder) -> PlaceOrder | Problem:
 async def _place_one(call: Call, asked: PlaceOrder, at: int) -> OrderReply | Problem:
     once = call.once and Once(call.once.owner, f"{call.once.key}/{at}", call.once.fingerprint)
     try:
-        return reply_of(await call.means.edge.ask(asked, call.origin, once))
+        return order_reply(await call.means.edge.ask(asked, call.origin, once))
     except Refused as refused:
         if refused.code in ("idempotency_key_reused", "idempotency_key_in_progress"):
             raise
@@ -130,33 +129,24 @@ def _side(body: NewOrder) -> str:
 async def list_orders(call: Call) -> OrderPage:
     """GET /api/orders"""
     query: OrderQuery = call.query
-    owner = None if call.identity.is_admin else call.identity.user_id
     symbol = symbol_of(query.symbol) if query.symbol else None
-    (before,) = after_cursor(query.cursor, (UNITS_MAX,))
-    found = store.orders_page(call.reader, owner, symbol, query.status, query.client_order_id, before, query.limit)
-    cursor = encode_cursor(found[-1].order_id) if len(found) == query.limit else None
+    (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
+    found = store.orders_page(call.reader, call.owner, symbol, query.status, query.client_order_id, before, query.limit)
     markets = {market.symbol: market for market in store.all_markets(call.reader)}
-    data = [reply_of(OrderState(order, markets[order.symbol])) for order in found]
-    return OrderPage(data=data, next_cursor=cursor)
+    data = [order_reply(OrderState(order, markets[order.symbol])) for order in found]
+    return OrderPage(data=data, next_cursor=next_cursor(found, query.limit, lambda order: (order.order_id,)))
 
 
 async def get_order(call: Call) -> OrderReply:
     """GET /api/orders/{id}"""
-    return reply_of(_state(call, _visible(call)))
+    return order_reply(_state(call, _visible(call)))
 
 
 def _visible(call: Call) -> Order:
-    order = store.order_by_id(call.reader, _id(call))
-    if order is None or not (call.identity.is_admin or order.user_id == call.identity.user_id):
+    order = store.order_by_id(call.reader, call.number("id"))
+    if order is None or not call.identity.may_see(order.user_id):
         raise Refused("not_found")
     return order
-
-
-def _id(call: Call) -> int:
-    text = call.path["id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Refused("not_found")
-    return int(text)
 
 
 def _state(call: Call, order: Order) -> OrderState:
@@ -182,16 +172,16 @@ async def amend_order(call: Call, body: Amendment) -> Answered:
         version=body.version,
     )
     requested = (await call.ask(asked)).order
-    order = await _once(call, order.order_id, lambda order: order.amending != requested.revision, _patience(call))
+    order = await _wait_until(call, order.order_id, lambda order: order.amending != requested.revision, _patience(call))
     if order.amending == requested.revision:
-        return Answered(reply_of(_state(call, order)), 202)
+        return Answered(order_reply(_state(call, order)), 202)
     if order.reason and order.reason.startswith("amendment refused"):
         raise Refused(_AMENDMENT_REFUSED.get(order.reason.rpartition(" ")[2], "order_closed"))
     state = _state(call, order)
     if order.is_closed and not _has_terms(state, asked):
         # it ended before the engine came to the amendment
         raise Refused("order_filled" if order.status == FILLED else "order_closed")
-    return Answered(reply_of(state), 200)
+    return Answered(order_reply(state), 200)
 
 
 _AMENDMENT_REFUSED = {"would_cross": "would_cross", "not_amendable": "market_halted"}
@@ -207,16 +197,15 @@ def _has_terms(state: OrderState, asked: AmendOrder) -> bool:
 
 async def cancel_order(call: Call) -> Answered:
     """DELETE /api/orders/{id}"""
-    owner = None if call.identity.is_admin else call.identity.user_id
-    state = await call.ask(CancelOrder(order_id=_id(call), user_id=owner))
+    state = await call.ask(CancelOrder(order_id=call.number("id"), user_id=call.owner))
     order = state.order
     if not order.is_closed:
-        order = await _once(call, order.order_id, lambda order: order.is_closed, _patience(call))
+        order = await _wait_until(call, order.order_id, lambda order: order.is_closed, _patience(call))
     if order.status == FILLED:
         raise Refused("order_filled")
     if order.is_closed and order.status != CANCELLED:
         raise Refused("order_closed", f"The order is {order.status}")
-    return Answered(reply_of(OrderState(order, state.market)), 200 if order.is_closed else 202)
+    return Answered(order_reply(OrderState(order, state.market)), 200 if order.is_closed else 202)
 
 
 async def cancel_all(call: Call) -> CancelledOrders:
@@ -226,16 +215,19 @@ async def cancel_all(call: Call) -> CancelledOrders:
     cancelling = await call.ask(CancelAll(user_id=call.identity.user_id, symbol=symbol))
     seconds = _patience(call)
     orders = await asyncio.gather(
-        *(_once(call, state.order.order_id, lambda order: order.is_closed, seconds) for state in cancelling.orders)
+        *(
+            _wait_until(call, state.order.order_id, lambda order: order.is_closed, seconds)
+            for state in cancelling.orders
+        )
     )
-    return CancelledOrders(data=[reply_of(_state(call, order)) for order in orders])
+    return CancelledOrders(data=[order_reply(_state(call, order)) for order in orders])
 
 
 def _patience(call: Call) -> float:
     return call.prefer_wait or call.settings.verdict_wait_ms / 1000
 
 
-async def _once(call: Call, order_id: int, so: Callable[[Order], bool], seconds: float) -> Order:
+async def _wait_until(call: Call, order_id: int, so: Callable[[Order], bool], seconds: float) -> Order:
     """The order as soon as it is so, or as it is when the time is over."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -261,6 +253,7 @@ _ADMISSION = (
     "insufficient_funds",
     "market_halted",
     "duplicate_client_order_id",
+    "order_in_progress",
     "too_many_open_orders",
     "wallet_closed",
     "too_many_requests",
@@ -268,11 +261,11 @@ _ADMISSION = (
 
 ROUTES = (
     Route(
-        method="POST",
-        path="/api/orders",
-        handle=place_order,
-        access="trade",
-        summary="Place an order; `Prefer: wait=N` waits for the engine's verdict",
+        "POST",
+        "/api/orders",
+        place_order,
+        "trade",
+        "Place an order; `Prefer: wait=N` waits for the engine's verdict",
         body=NewOrder,
         reply=OrderReply,
         status=201,
@@ -280,49 +273,42 @@ ROUTES = (
         errors=_ADMISSION,
     ),
     Route(
-        method="POST",
-        path="/api/orders/batch",
-        handle=place_orders,
-        access="trade",
-        summary="Place up to 500 orders, each accepted or refused for itself",
+        "POST",
+        "/api/orders/batch",
+        place_orders,
+        "trade",
+        "Place up to 500 orders, each accepted or refused for itself",
         body=NewOrders,
         reply=OrderResults,
         errors=("too_many_requests",),
         body_bytes_max="batch_body_bytes_max",
     ),
     Route(
-        method="GET",
-        path="/api/orders",
-        handle=list_orders,
-        access="user",
-        summary="Own orders, newest first; all of them for admins",
+        "GET",
+        "/api/orders",
+        list_orders,
+        "user",
+        "Own orders, newest first; all of them for admins",
         query=OrderQuery,
         reply=OrderPage,
     ),
     Route(
-        method="DELETE",
-        path="/api/orders",
-        handle=cancel_all,
-        access="trade",
-        summary="Cancel all own open orders, or those in one market",
+        "DELETE",
+        "/api/orders",
+        cancel_all,
+        "trade",
+        "Cancel all own open orders, or those in one market",
         query=SymbolQuery,
         reply=CancelledOrders,
         errors=("unknown_symbol",),
     ),
+    Route("GET", _ONE, get_order, "user", "An order", reply=OrderReply),
     Route(
-        method="GET",
-        path=_ONE,
-        handle=get_order,
-        access="user",
-        summary="An order",
-        reply=OrderReply,
-    ),
-    Route(
-        method="PUT",
-        path=_ONE,
-        handle=amend_order,
-        access="trade",
-        summary="Amend price or total quantity; 202 when the engine has not answered yet",
+        "PUT",
+        _ONE,
+        amend_order,
+        "trade",
+        "Amend price or total quantity; 202 when the engine has not answered yet",
         body=Amendment,
         reply=OrderReply,
         also=(202,),
@@ -341,11 +327,11 @@ ROUTES = (
         ),
     ),
     Route(
-        method="DELETE",
-        path=_ONE,
-        handle=cancel_order,
-        access="trade",
-        summary="Cancel an order; 202 when the engine has not answered yet",
+        "DELETE",
+        _ONE,
+        cancel_order,
+        "trade",
+        "Cancel an order; 202 when the engine has not answered yet",
         reply=OrderReply,
         also=(202,),
         errors=("order_filled", "order_closed"),

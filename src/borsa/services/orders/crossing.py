@@ -5,7 +5,7 @@ import msgspec
 from borsa.errors import Refused
 from borsa.events import BlockTradeAgreed, CrossRequested
 from borsa.markets import Market
-from borsa.requests import AgreeBlockTrade, CrossOrders, FindUser, HoldFunds, HoldPlaced, Requested
+from borsa.requests import AgreeBlockTrade, CrossOrders, FindUser, HoldFunds, HoldPlaced, Requested, hold_id_of
 from borsa.runtime.service import Asking
 from borsa.runtime.transaction import Transaction
 from borsa.services.orders import model, publishing
@@ -66,8 +66,7 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
         order = msgspec.structs.replace(order, created_at=tx.now, updated_at=tx.now)
         if str(order.order_id) in memory.tombstones:
             raise Refused("overloaded", "The trade came too late to be made")
-        memory.orders.add(order)
-        memory.count_open(order, 1)
+        memory.add_order(order)
         tx.publish(publishing.created(order, market))
     event = BlockTradeAgreed(
         order_id=str(buy.order_id),
@@ -83,7 +82,9 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
 def _must_exist(user_id: str, field: str) -> Asking:
     try:
         yield FindUser(user_id=user_id)
-    except Refused:
+    except Refused as refused:
+        if refused.code != "not_found":
+            raise
         raise Refused("invalid_request", f"{field} is not a user", field=field) from None
 
 
@@ -95,7 +96,7 @@ def _held_order(
     )
     order_id = memory.next_order_id()
     placed: HoldPlaced = yield HoldFunds(
-        hold_id=str(order_id), order_id=order_id, user_id=user_id, wallet_id=None, asset=asset, amount=amount
+        hold_id=hold_id_of(order_id), order_id=order_id, user_id=user_id, wallet_id=None, asset=asset, amount=amount
     )
     asked = PlaceOrder(
         user_id=user_id,

@@ -14,7 +14,7 @@ from borsa.events import (
     TradeExecuted,
 )
 from borsa.markets import Market, notional_units
-from borsa.requests import ConfirmHolds, HoldFunds, HoldPlaced, HoldsKnown
+from borsa.requests import ConfirmHolds, HoldFunds, HoldPlaced, HoldsKnown, hold_id_of, order_of_hold
 from borsa.runtime.service import Asking
 from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
@@ -71,18 +71,18 @@ def _placed_before(earlier: Order, market: Market, asked: PlaceOrder) -> OrderSt
 
 def _begin_placing(memory: Memory, client_id: tuple[str, str]) -> None:
     if client_id in memory.placing:
-        raise Refused("duplicate_client_order_id", "The first order with it is still being placed")
+        raise Refused("order_in_progress", field="clientOrderId")
     memory.placing.add(client_id)
 
 
 def _check_open_orders(memory: Memory, asked: PlaceOrder) -> None:
-    if memory.open_counts.get((asked.user_id, asked.symbol), 0) >= memory.settings.open_orders_max:
+    if memory.open_count(asked.user_id, asked.symbol) >= memory.settings.open_orders_max:
         raise Refused("too_many_open_orders", f"At most {memory.settings.open_orders_max} in one market")
 
 
 def _hold_for(order_id: int, asked: PlaceOrder, terms: Terms) -> HoldFunds:
     return HoldFunds(
-        hold_id=str(order_id),
+        hold_id=hold_id_of(order_id),
         order_id=order_id,
         user_id=asked.user_id,
         wallet_id=asked.wallet_id,
@@ -97,9 +97,8 @@ def _put_order(tx: Transaction, memory: Memory, order: Order) -> OrderState:
         # wallets asked about the hold before the order came into being, was told that it never will, and let go of it
         raise Refused("overloaded", "The order came too late to be placed")
     market = memory.market(order.symbol)
-    memory.orders.add(order)
+    memory.add_order(order)
     tx.publish(publishing.created(order, market))
-    memory.count_open(order, 1)
     return OrderState(order, market)
 
 
@@ -111,10 +110,10 @@ def confirm_holds(_: Transaction, memory: Memory, request: ConfirmHolds) -> Hold
 
 
 def _exists(memory: Memory, hold_id: str) -> bool:
-    order_id, _, revision = hold_id.partition(":r")
+    order_id, revision = order_of_hold(hold_id)
     if revision:
-        return memory.amendments.get((int(order_id), int(revision))) is not None
-    return memory.orders.get(int(order_id)) is not None
+        return memory.amendments.get((order_id, revision)) is not None
+    return memory.orders.get(order_id) is not None
 
 
 # amending and cancelling -------------------------------------------------------------------------------------------
@@ -130,7 +129,7 @@ def amend_order(tx: Transaction, memory: Memory, asked: AmendOrder) -> Asking:
     memory.orders.put(order)
     if extra:
         hold = HoldFunds(
-            hold_id=f"{order.order_id}:r{order.revision}",
+            hold_id=hold_id_of(order.order_id, order.revision),
             order_id=order.order_id,
             user_id=order.user_id,
             wallet_id=order.wallet_id,
@@ -149,7 +148,7 @@ def _request_amendment(
     tx: Transaction, memory: Memory, asked: Order, market: Market, quantity: int, price: int
 ) -> OrderState | Refused:
     order = _order(memory, asked.order_id)
-    if order.is_closed or f"{order.order_id}:r{asked.revision}" in memory.tombstones:
+    if order.is_closed or hold_id_of(order.order_id, asked.revision) in memory.tombstones:
         # the extra hold, if any, is voided by the sweep of wallets: no amendment will ever name it
         _end_amending(memory, order.order_id)
         return Refused("order_filled" if order.status == FILLED else "order_closed")

@@ -5,8 +5,8 @@ from typing import ClassVar
 import msgspec
 
 from borsa.errors import Refused
-from borsa.markets import OPEN, Market, amount_text, amount_units
-from borsa.money import UNITS_MAX, NotExact
+from borsa.markets import ASSET_SCALE, OPEN, Market, amount_text, units_above_zero
+from borsa.money import UNITS_MAX
 from borsa.requests import Request
 
 PENDING, RESTING, PARTIAL = "pending", "open", "partially_filled"
@@ -210,7 +210,9 @@ def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
     price = market.ticks(asked.price) if asked.price is not None else 0
     stop_price = market.ticks(asked.stop_price, "stopPrice") if asked.stop_price is not None else 0
     quantity = market.lots(asked.quantity) if asked.quantity is not None else 0
-    budget = _budget(asked.quote_quantity) if asked.quote_quantity is not None else 0
+    budget = 0
+    if asked.quote_quantity is not None:
+        budget = units_above_zero(asked.quote_quantity, ASSET_SCALE, "quoteQuantity")
     for ticks, field in ((price, "price"), (stop_price, "stopPrice")):
         check_band(market, ticks, last_price, field)
     reference = price or stop_price or last_price
@@ -238,16 +240,6 @@ def _check_fields(asked: PlaceOrder) -> None:
     ):
         if wrong:
             raise Refused("invalid_request", detail, field=field)
-
-
-def _budget(text: str) -> int:
-    try:
-        budget = amount_units(text)
-    except NotExact as error:
-        raise Refused("invalid_request", f"quoteQuantity {error}", field="quoteQuantity") from None
-    if budget == 0:
-        raise Refused("invalid_request", "quoteQuantity must be above zero", field="quoteQuantity")
-    return budget
 
 
 def check_band(market: Market, price: int, last_price: int, field: str = "price") -> None:

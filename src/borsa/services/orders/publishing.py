@@ -10,12 +10,12 @@ from borsa.services.orders.model import Order
 
 def created(order: Order, market: Market) -> OrderCreated:
     """An order that was accepted."""
-    return OrderCreated(**_terms(order, market))
+    return OrderCreated(**_facts(order, market))
 
 
 def updated(order: Order, market: Market) -> OrderUpdated:
     """An order that changed."""
-    return OrderUpdated(**_terms(order, market))
+    return OrderUpdated(**_facts(order, market))
 
 
 def cancelled(order: Order, market: Market) -> OrderCancelled:
@@ -31,14 +31,19 @@ def cancelled(order: Order, market: Market) -> OrderCancelled:
     )
 
 
-def _terms(order: Order, market: Market) -> dict[str, Any]:
+def _facts(order: Order, market: Market) -> dict[str, Any]:
+    held = amount_text(market.base if order.side == "sell" else market.quote, order.held)
+    return order_texts(order, market) | {"side": order.side, "held": held}
+
+
+def order_texts(order: Order, market: Market) -> dict[str, Any]:
+    """An order as it stands on the wire: what its events and the door say alike."""
     return {
         "order_id": str(order.order_id),
         "user_id": order.user_id,
         "symbol": order.symbol,
         "wallet_id": order.wallet_id,
         "product": market.base,
-        "side": order.side,
         "order_type": order.order_type,
         "time_in_force": order.time_in_force,
         "post_only": bool(order.post_only),
@@ -47,17 +52,16 @@ def _terms(order: Order, market: Market) -> dict[str, Any]:
         "price": market.price_text(order.price) if order.price else None,
         "stop_price": market.price_text(order.stop_price) if order.stop_price else None,
         "quote_quantity": amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
-        "held": amount_text(market.base if order.side == "sell" else market.quote, order.held),
         "filled_quantity": market.quantity_text(order.filled),
         "remaining_quantity": market.quantity_text(order.remaining),
-        "average_price": average_price_text(order, market),
+        "average_price": _average_price(order, market),
         "status": order.status,
         "client_order_id": order.client_order_id,
         "version": order.version,
     }
 
 
-def average_price_text(order: Order, market: Market) -> str | None:
+def _average_price(order: Order, market: Market) -> str | None:
     """What the fills cost on average, rounded down to eight places; None before the first."""
     if not order.filled:
         return None

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.markets import Market
-from borsa.runtime.session import Session
+from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.orders import tables
 from borsa.services.orders.model import TERMINAL, Amendment, Counter, LastPrice, Order
@@ -42,10 +42,12 @@ class Memory:
         self._markets = session.records(_m, Market)
         self._last_prices = session.records(tables.LAST_PRICES, LastPrice)
         self._counters = session.records(tables.COUNTERS, Counter)
-        self._next_id = self._ids_end = self._stored_ids_end()
-        self.open_counts: dict[tuple[str, str], int] = {
-            (user_id, symbol): count for user_id, symbol, count in session.read(_OPEN_COUNTS)
-        }
+        self._next_id = self._stored_ids_end()
+        self._reserved = session.remembered({"ids": self._next_id})
+        self._open_counts = session.remembered(
+            {(user_id, symbol): count for user_id, symbol, count in session.read(_OPEN_COUNTS)}
+        )
+        self._recent_client_ids: Remembered[tuple[str, str], int] = session.remembered({}, settings.cached_records_max)
         # client ids of orders that wait for their hold, and holds that will never have an order. Both only concern
         # deeds that are under way in this process: a restart ends these, and order ids are never used again.
         self.placing: set[tuple[str, str]] = set()
@@ -58,9 +60,10 @@ class Memory:
     def next_order_id(self) -> int:
         """A fresh id. The block that it is from is committed before the id is used: whoever takes an id asks for a
         hold next, and no question leaves before the commit."""
-        if self._next_id >= self._ids_end:
-            self._ids_end = self._next_id + IDS_RESERVED
-            self._counters.put(Counter("order_id", self._ids_end))
+        if self._next_id >= (self._reserved.get("ids") or 0):
+            end = self._next_id + IDS_RESERVED
+            self._reserved.set("ids", end)
+            self._counters.put(Counter("order_id", end))
         order_id = self._next_id
         self._next_id += 1
         return order_id
@@ -95,8 +98,19 @@ class Memory:
 
     def by_client_id(self, user_id: str, client_order_id: str) -> Order | None:
         """The order that has a user's client id."""
-        rows = self._session.read(_BY_CLIENT_ID, user_id=user_id, client_order_id=client_order_id)
+        order_id = self._recent_client_ids.get((user_id, client_order_id))
+        if order_id is not None:
+            return self.orders.get(order_id)
+        # what is staged is among the recent ones: the table need not be brought up to date for each new order
+        rows = self._session.peek(_BY_CLIENT_ID, user_id=user_id, client_order_id=client_order_id)
         return self.orders.load(rows[0]) if rows else None
+
+    def add_order(self, order: Order) -> None:
+        """A new order, open from now on."""
+        self.orders.add(order)
+        self.count_open(order, 1)
+        if order.client_order_id is not None:
+            self._recent_client_ids.set((order.user_id, order.client_order_id), order.order_id)
 
     def open_of(self, user_id: str) -> list[Order]:
         """A user's open orders, oldest first."""
@@ -106,14 +120,14 @@ class Memory:
         """Orders with an amendment in flight."""
         return [self.orders.load(row) for row in self._session.read(_AMENDING)]
 
+    def open_count(self, user_id: str, symbol: str) -> int:
+        """How many orders a user has open in a market."""
+        return self._open_counts.get((user_id, symbol)) or 0
+
     def count_open(self, order: Order, change: int) -> None:
         """An order of a user and market was opened (1) or closed (-1)."""
-        key = (order.user_id, order.symbol)
-        count = self.open_counts.get(key, 0) + change
-        if count:
-            self.open_counts[key] = count
-        else:
-            self.open_counts.pop(key, None)
+        count = self.open_count(order.user_id, order.symbol) + change
+        self._open_counts.set((order.user_id, order.symbol), count or None)
 
 
 # what the door reads -----------------------------------------------------------------------------------------------

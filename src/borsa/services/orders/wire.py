@@ -1,22 +1,23 @@
-"""Orders on the wire: what the door takes, and what it answers."""
+"""Orders and markets on the wire: what the door takes, and what it answers."""
 
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from borsa.markets import amount_text
+from borsa.markets import Market
 from borsa.money import UNITS_MAX
 from borsa.runtime.clock import time_text
-from borsa.runtime.codec import Body, Number, Reply
+from borsa.runtime.codec import AssetCode, Body, Number, Reply
 from borsa.runtime.http.page import PageQuery
 from borsa.services.orders.model import OrderState
-from borsa.services.orders.publishing import average_price_text
+from borsa.services.orders.publishing import market_texts, order_texts
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=32, examples=["BTC-USD"])]
 Side = Literal["buy", "sell"]
 ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,36}\Z")]
 Status = Literal["pending", "open", "partially_filled", "filled", "cancelled", "expired", "rejected"]
+MarketState = Literal["open", "cancel_only", "halted"]
 OrderType = Literal["limit", "market", "stop", "stop_limit"]
 TimeInForce = Literal["gtc", "ioc", "fok"]
 Prevention = Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none"]
@@ -115,40 +116,70 @@ class OrderQuery(PageQuery, frozen=True, rename="camel"):
     client_order_id: ClientId | None = None
 
 
-class SymbolQuery(msgspec.Struct, frozen=True):
-    """Which market."""
+class SymbolQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which market. A misspelt parameter is refused: without it, everything would be cancelled."""
 
     symbol: Symbol | None = None
 
 
-def reply_of(state: OrderState) -> OrderReply:
+class NewMarket(Body, frozen=True):
+    """A market to admit. Fees and `priceBand` are fractions: "0.001" is 0.1 %; a band of "0" is none."""
+
+    symbol: Annotated[str, Meta(max_length=32)]
+    base: AssetCode
+    quote: AssetCode
+    tick_size: Number
+    lot_size: Number
+    min_notional: Number | UnsetType = UNSET
+    maker_fee: Number | UnsetType = UNSET
+    taker_fee: Number | UnsetType = UNSET
+    price_band: Number | UnsetType = UNSET
+
+
+class MarketChange(Body, frozen=True):
+    """What may change of a market, from this point of the orders log on."""
+
+    maker_fee: Number | UnsetType = UNSET
+    taker_fee: Number | UnsetType = UNSET
+    price_band: Number | UnsetType = UNSET
+    state: MarketState | None = None
+
+
+class MarketReply(Reply, frozen=True):
+    """A market: prices are multiples of `tickSize`, quantities of `lotSize`."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    maker_fee: str
+    taker_fee: str
+    price_band: str
+    state: MarketState
+
+
+class MarketList(Reply, frozen=True):
+    """All markets."""
+
+    data: list[MarketReply]
+
+
+def order_reply(state: OrderState) -> OrderReply:
     """An order as it is answered."""
-    order, market = state.order, state.market
-    values: dict[str, Any] = {
-        "type": order.side,
-        "order_type": order.order_type,
-        "time_in_force": order.time_in_force,
-        "self_trade_prevention": order.self_trade_prevention,
-        "status": order.status,
-    }
+    order = state.order
     return OrderReply(
-        order_id=str(order.order_id),
-        user_id=order.user_id,
-        wallet_id=order.wallet_id,
-        symbol=order.symbol,
-        product=market.base,
-        post_only=bool(order.post_only),
-        quantity=market.quantity_text(order.quantity) if order.quantity else None,
-        price=market.price_text(order.price) if order.price else None,
-        stop_price=market.price_text(order.stop_price) if order.stop_price else None,
-        quote_quantity=amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
-        filled_quantity=market.quantity_text(order.filled),
-        remaining_quantity=market.quantity_text(order.remaining),
-        average_price=average_price_text(order, market),
+        type="buy" if order.side == "buy" else "sell",
         reason=order.reason,
-        client_order_id=order.client_order_id,
-        version=order.version,
         created_at=time_text(order.created_at),
         updated_at=time_text(order.updated_at),
-        **values,
+        **order_texts(order, state.market),
     )
+
+
+def market_reply(market: Market) -> MarketReply:
+    """A market as it is answered."""
+    texts = market_texts(market)
+    del texts["number"]
+    return MarketReply(**texts)

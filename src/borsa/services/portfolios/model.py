@@ -21,7 +21,7 @@ by it: cost - realized P&L is always, exactly, what went in less what came out.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
@@ -33,9 +33,6 @@ from borsa.requests import Done, Request
 OPEN, GONE = "open", "gone"
 CREATED, RENAMED, DELETED, HELD = "created", "renamed", "deleted", "holding"
 TRADE, BUST = "trade", "bust"
-
-NOTHING_MOVED: Final = frozenset({"0", "0.00"})
-"""How a change of nothing (a hold, a release) is written."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -149,7 +146,7 @@ class DeletePortfolio(Request[Done], frozen=True, kw_only=True):
 
 def moves(changes: Sequence[BalanceChange], cause: Cause, price_of: PriceOf) -> list[Move]:
     """What a wallet's changes mean to holdings; nothing for holds, releases and the default quote."""
-    moved = [each for each in changes if each.delta not in NOTHING_MOVED and each.asset != QUOTE_DEFAULT]
+    moved = [each for each in changes if each.moves_total and each.asset != QUOTE_DEFAULT]
     if not moved:
         return []
     traded = cause.kind in (TRADE, BUST) and cause.symbol is not None

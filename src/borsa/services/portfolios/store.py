@@ -90,9 +90,6 @@ _HOLDINGS = Statement(
     .order_by(_h.c.product)
 )
 
-FIRST = (2, "")
-"""Before the first row of a page of portfolios."""
-
 
 def portfolios_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[PortfolioState]:
     """Portfolios, default ones first and then the newest; of one user, or of all (None)."""

@@ -1,117 +1,41 @@
 """The door of trades: what was executed, the public tape and book, and what only admins may do."""
 
 import asyncio
-from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
 from borsa.errors import Refused
 from borsa.events import CrossRejected
-from borsa.markets import amount_text, symbol_of
-from borsa.money import UNITS_MAX
+from borsa.markets import symbol_of
 from borsa.requests import AgreeBlockTrade, CrossOrders, Requested
-from borsa.runtime.clock import time_text
-from borsa.runtime.codec import Body, Number, Reply, required_number
+from borsa.runtime.codec import id_number, required_number
 from borsa.runtime.http.call import Call, first_of
-from borsa.runtime.http.page import PageQuery, after_cursor, encode_cursor
+from borsa.runtime.http.page import NEWEST_NUMBER, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
 from borsa.services.trades import store, tape
 from borsa.services.trades.model import Annotate, BustTrade, Trade
-
-Text = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
-Tag = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
+from borsa.services.trades.wire import Bust, NewTrade, TradeNote, TradePage, TradeQuery, TradeReply, trade_reply
 
 ENGINE_SECONDS = 10
 """How long an admin's trade waits for the engine."""
 
 
-class NewTrade(Body, frozen=True):
-    """Either `symbol`, `buyerId` and `sellerId` (a negotiated block trade), or two open orders to cross."""
-
-    quantity: Number
-    price: Number
-    symbol: Annotated[str, Meta(max_length=32)] | None = None
-    buyer_id: Id | None = None
-    seller_id: Id | None = None
-    buy_order_id: Id | None = None
-    sell_order_id: Id | None = None
-
-
-class TradeNote(Body, frozen=True):
-    """What may change of a trade. The rest is a fact: naming it is refused with `immutable_trade`."""
-
-    note: Text | None = None
-    tags: Annotated[list[Tag], Meta(max_length=20)] | None = None
-    quantity: Number | UnsetType = UNSET
-    price: Number | UnsetType = UNSET
-    buyer_id: str | UnsetType = UNSET
-    seller_id: str | UnsetType = UNSET
-
-
-class Bust(Body, frozen=True):
-    """Why a trade is void."""
-
-    reason: Text
-
-
-class TradeReply(Reply, frozen=True):
-    """A trade as one of its parties sees it. Admins see both sides: then `fee`, `feeAsset` and `role` are null, and
-    the parties and both fees are there."""
-
-    trade_id: str
-    symbol: str
-    product: str
-    buy_order_id: str
-    sell_order_id: str
-    quantity: str
-    price: str
-    taker_side: Literal["buy", "sell"]
-    fee: str | None
-    fee_asset: str | None
-    role: Literal["maker", "taker"] | None
-    status: Literal["executed", "busted"]
-    executed_at: str
-    block: bool
-    note: str | None
-    tags: list[str]
-    buyer_id: str | UnsetType = UNSET
-    seller_id: str | UnsetType = UNSET
-    buyer_fee: str | UnsetType = UNSET
-    seller_fee: str | UnsetType = UNSET
-
-
-class TradePage(Reply, frozen=True):
-    """Trades, newest first."""
-
-    data: list[TradeReply]
-    next_cursor: str | None
-
-
-class TradeQuery(PageQuery, frozen=True, rename="camel"):
-    """Which trades."""
-
-    symbol: Annotated[str, Meta(max_length=32)] | None = None
-    order_id: Annotated[int, Meta(ge=1, le=UNITS_MAX)] | None = None
-
-
 async def list_trades(call: Call) -> TradePage:
     """GET /api/trades"""
     query: TradeQuery = call.query
-    owner = None if call.identity.is_admin else call.identity.user_id
     symbol = symbol_of(query.symbol) if query.symbol else None
-    (before,) = after_cursor(query.cursor, (UNITS_MAX,))
-    found = store.trades_page(call.reader, owner, symbol, query.order_id, before, query.limit)
-    cursor = encode_cursor(found[-1].trade_id) if len(found) == query.limit else None
-    return TradePage(data=[_seen_by(call, trade) for trade in found], next_cursor=cursor)
+    (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
+    found = store.trades_page(call.reader, call.owner, symbol, query.order_id, before, query.limit)
+    data = [trade_reply(trade, call.owner) for trade in found]
+    return TradePage(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
 
 async def get_trade(call: Call) -> TradeReply:
     """GET /api/trades/{id}"""
-    trade = store.trade_by_id(call.reader, _id(call))
-    if trade is None or not (call.identity.is_admin or call.identity.user_id in (trade.buyer_id, trade.seller_id)):
+    trade = store.trade_by_id(call.reader, call.number("id"))
+    if trade is None or not call.identity.may_see(trade.buyer_id, trade.seller_id):
         raise Refused("not_found")
-    return _seen_by(call, trade)
+    return trade_reply(trade, call.owner)
 
 
 async def execute_trade(call: Call, body: NewTrade) -> TradeReply:
@@ -129,7 +53,7 @@ async def execute_trade(call: Call, body: NewTrade) -> TradeReply:
     trade = trade or _made_by(call, requested)
     if trade is None:
         raise Refused("overloaded", "The engine has not answered yet")
-    return _seen_by(call, trade)
+    return trade_reply(trade, call.owner)
 
 
 async def _request(call: Call, body: NewTrade, quantity: str, price: str) -> Requested:
@@ -170,105 +94,63 @@ async def annotate(call: Call, body: TradeNote) -> TradeReply:
     for name in ("quantity", "price", "buyer_id", "seller_id"):
         if getattr(body, name) is not UNSET:
             raise Refused("immutable_trade")
-    trade = await call.ask(Annotate(trade_id=_id(call), note=body.note, tags=body.tags))
-    return _seen_by(call, trade)
+    trade = await call.ask(Annotate(trade_id=call.number("id"), note=body.note, tags=body.tags))
+    return trade_reply(trade, call.owner)
 
 
 async def bust(call: Call, body: Bust) -> TradeReply:
     """DELETE /api/trades/{id}"""
-    return _seen_by(call, await call.ask(BustTrade(trade_id=_id(call), reason=body.reason)))
-
-
-def _id(call: Call) -> int:
-    text = call.path["id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise Refused("not_found")
-    return int(text)
+    trade = await call.ask(BustTrade(trade_id=call.number("id"), reason=body.reason))
+    return trade_reply(trade, call.owner)
 
 
 def _order_id(text: str | None, field: str) -> int:
-    if text is None or not (text.isascii() and text.isdigit() and len(text) <= 18):
+    number = id_number(text or "")
+    if number is None:
         raise Refused("invalid_request", f"{field} must be the id of an order", field=field)
-    return int(text)
-
-
-def _seen_by(call: Call, trade: Trade) -> TradeReply:
-    mine = call.identity.user_id
-    base, _, quote = trade.symbol.partition("-")
-    fees = {"buy": amount_text(base, trade.buyer_fee), "sell": amount_text(quote, trade.seller_fee)}
-    side = None if call.identity.is_admin else ("buy" if mine == trade.buyer_id else "sell")
-    both: dict[str, Any] = {}
-    if side is None:
-        both = {"buyer_id": trade.buyer_id, "seller_id": trade.seller_id}
-        both |= {"buyer_fee": fees["buy"], "seller_fee": fees["sell"]}
-    return TradeReply(
-        trade_id=str(trade.trade_id),
-        symbol=trade.symbol,
-        product=base,
-        buy_order_id=str(trade.buy_order_id),
-        sell_order_id=str(trade.sell_order_id),
-        quantity=amount_text(base, trade.quantity),
-        price=amount_text(quote, trade.price),
-        taker_side="buy" if trade.taker_side == "buy" else "sell",
-        fee=fees[side] if side else None,
-        fee_asset=(base if side == "buy" else quote) if side else None,
-        role=("taker" if side == trade.taker_side else "maker") if side else None,
-        status="busted" if trade.status == "busted" else "executed",
-        executed_at=time_text(trade.executed_at),
-        block=bool(trade.block),
-        note=trade.note,
-        tags=trade.tags.split("\n") if trade.tags else [],
-        **both,
-    )
+    return number
 
 
 _ONE = "/api/trades/{id}"
 
 ROUTES = (
     Route(
-        method="GET",
-        path="/api/trades",
-        handle=list_trades,
-        access="user",
-        summary="Own trades, newest first; all of them for admins",
+        "GET",
+        "/api/trades",
+        list_trades,
+        "user",
+        "Own trades, newest first; all of them for admins",
         query=TradeQuery,
         reply=TradePage,
     ),
+    Route("GET", _ONE, get_trade, "user", "A trade, for its parties", reply=TradeReply),
     Route(
-        method="GET",
-        path=_ONE,
-        handle=get_trade,
-        access="user",
-        summary="A trade, for its parties",
-        reply=TradeReply,
-    ),
-    Route(
-        method="POST",
-        path="/api/trades",
-        handle=execute_trade,
-        access="admin",
-        summary="Execute a negotiated block trade, or cross two open orders",
+        "POST",
+        "/api/trades",
+        execute_trade,
+        "admin",
+        "Execute a negotiated block trade, or cross two open orders",
         body=NewTrade,
         reply=TradeReply,
         status=201,
         errors=("not_crossable", "insufficient_funds", "unknown_symbol", "not_found", "off_tick", "off_lot"),
     ),
     Route(
-        method="PUT",
-        path=_ONE,
-        handle=annotate,
-        access="admin",
-        summary="Change a trade's note and tags; the rest is a fact",
+        "PUT",
+        _ONE,
+        annotate,
+        "admin",
+        "Change a trade's note and tags; the rest is a fact",
         body=TradeNote,
         reply=TradeReply,
         errors=("immutable_trade",),
     ),
     Route(
-        method="DELETE",
-        path=_ONE,
-        handle=bust,
-        access="admin",
-        summary="Declare a trade void: its money is moved back, its row stays",
+        "DELETE",
+        _ONE,
+        bust,
+        "admin",
+        "Declare a trade void: its money is moved back, its row stays",
         body=Bust,
         reply=TradeReply,
         errors=("already_busted", "funds_gone"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from borsa.errors import Refused
+from borsa.errors import CantStart, Refused
 from borsa.events import TradeBusted
 from borsa.markets import amount_text
 from borsa.requests import Done, ReverseTrade
@@ -32,18 +32,17 @@ from borsa.services.trades.store import Memory
 _log = structlog.get_logger("borsa")
 
 
-class Nondeterministic(RuntimeError):
+class Nondeterministic(CantStart):
     """A replay gave other trades than those that were committed: the books can't be trusted, so nothing starts."""
 
 
 def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
     """Apply events of the orders log to the books, and publish what came of each."""
-    fresh = [recorded for recorded in events if recorded.sequence > memory.applied]
-    if not fresh:
-        return
-    outcomes = memory.engine.apply(inputs_of(fresh))
-    memory.applied = fresh[-1].sequence
-    for recorded, told in zip(fresh, outcomes, strict=True):
+    if events[0].sequence != memory.applied + 1:
+        raise ValueError(f"the books are at {memory.applied}, the next event is {events[0].sequence}")
+    outcomes = memory.engine.apply(inputs_of(events))
+    memory.applied = events[-1].sequence
+    for recorded, told in zip(events, outcomes, strict=True):
         for outcome in told:
             if isinstance(outcome, Fill):
                 memory.trades.add(publishing.row_of(outcome, tx.now))

@@ -17,6 +17,7 @@ _log = structlog.get_logger("borsa")
 _t, _s = tables.TRADES, tables.SNAPSHOTS
 
 _SNAPSHOTS = Statement(sa.select(_s).order_by(_s.c.sequence.desc()))
+_SNAPSHOT_SEQUENCES = Statement(sa.select(_s.c.sequence).order_by(_s.c.sequence.desc()))
 _BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
@@ -77,7 +78,7 @@ class Memory:
         orders = len(self.engine.books.live)
         self.snapshots.put(Snapshot(self.applied, now, orders, hashlib.sha256(body).digest(), body))
         self.saved = self.applied
-        kept = [row[0] for row in self._session.read(_SNAPSHOTS)]
+        kept = [row[0] for row in self._session.read(_SNAPSHOT_SEQUENCES)]
         for sequence in kept[self.settings.snapshots_kept :]:
             self.snapshots.delete(sequence)
 

@@ -4,9 +4,7 @@ Passwords are judged and hashed here, at the edge, so that the writer never wait
 Whoever comes with an API key may read the profile, and nothing else here: an account is managed by its user, signed in.
 """
 
-import base64
 import re
-from typing import Any
 
 import structlog
 from msgspec import UNSET, UnsetType
@@ -16,11 +14,10 @@ from borsa.errors import Refused
 from borsa.runtime.auth import Identity
 from borsa.runtime.clock import time_text
 from borsa.runtime.http.call import Call
-from borsa.runtime.http.page import PageQuery, after_cursor, encode_cursor
-from borsa.runtime.http.route import Access, Handle, Route
+from borsa.runtime.http.page import NEWEST, PageQuery, after_cursor, next_cursor
+from borsa.runtime.http.route import Route
 from borsa.services.users import model, passwords, store
 from borsa.services.users.model import (
-    ApiKey,
     ChangeUser,
     CloseSession,
     CreateApiKey,
@@ -30,13 +27,11 @@ from borsa.services.users.model import (
     OpenSession,
     RefreshSession,
     RegisterUser,
-    Tokens,
     User,
 )
 from borsa.services.users.wire import (
     AccessToken,
     Credentials,
-    Jwk,
     Jwks,
     KeyPage,
     KeyReply,
@@ -49,6 +44,10 @@ from borsa.services.users.wire import (
     UserPage,
     UserReply,
     Validity,
+    jwk,
+    key_reply,
+    tokens_reply,
+    user_reply,
 )
 
 _log = structlog.get_logger("borsa")
@@ -68,7 +67,7 @@ async def register(call: Call, body: Registration) -> UserReply:
     if call.once is None and store.user_by_name(call.reader, body.user_name) is not None:
         raise Refused("user_name_taken", field="userName")
     hashed = await _new_hash(call, body.password, body.user_name)
-    return _user(await call.ask(RegisterUser(user_name=body.user_name, email=body.email, password_hash=hashed)))
+    return user_reply(await call.ask(RegisterUser(user_name=body.user_name, email=body.email, password_hash=hashed)))
 
 
 async def login(call: Call, body: Credentials) -> TokensReply:
@@ -81,12 +80,12 @@ async def login(call: Call, body: Credentials) -> TokensReply:
         raise Refused("invalid_credentials")
     new_hash = await _hashed(call, body.password) if passwords.is_outdated(kept) else None
     request = OpenSession(user_id=user.user_id, verified_hash=kept, new_hash=new_hash)
-    return _tokens(await call.ask(request, keyed=False))
+    return tokens_reply(await call.ask(request, keyed=False))
 
 
 async def refresh(call: Call, body: RefreshToken) -> TokensReply:
     """POST /api/users/refresh_token"""
-    return _tokens(await call.ask(RefreshSession(refresh_token=body.refresh_token), keyed=False))
+    return tokens_reply(await call.ask(RefreshSession(refresh_token=body.refresh_token), keyed=False))
 
 
 async def validate(call: Call, body: AccessToken) -> Validity:
@@ -115,7 +114,7 @@ async def logout(call: Call) -> None:
 async def list_public_keys(call: Call) -> Jwks:
     """GET /.well-known/jwks.json"""
     found = await call.ask(ListPublicKeys())
-    return Jwks(keys=[_jwk(key_id, raw) for key_id, raw in found.keys.items()])
+    return Jwks(keys=[jwk(key_id, raw) for key_id, raw in found.keys.items()])
 
 
 # users -------------------------------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ async def list_public_keys(call: Call) -> Jwks:
 
 async def get_profile(call: Call) -> UserReply:
     """GET /api/users/profile"""
-    return _user(_found(call, call.identity.user_id))
+    return user_reply(_found(call, call.identity.user_id))
 
 
 async def change_profile(call: Call, body: ProfileChange) -> UserReply:
@@ -135,7 +134,7 @@ async def change_profile(call: Call, body: ProfileChange) -> UserReply:
         verified = await _current_hash(call, user, body.current_password)
     hashed = await _changes(call, user, body)
     change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, password_hash=hashed)
-    return _user(await call.ask(replace(change, verified_hash=verified, kept_session_id=identity.session_id)))
+    return user_reply(await call.ask(replace(change, verified_hash=verified, kept_session_id=identity.session_id)))
 
 
 async def delete_profile(call: Call) -> None:
@@ -147,16 +146,16 @@ async def list_users(call: Call) -> UserPage:
     """GET /api/users"""
     _signed_in(call)
     query: PageQuery = call.query
-    (before,) = after_cursor(query.cursor, store.NEWEST)
+    (before,) = after_cursor(query.cursor, NEWEST)
     found = store.users_page(call.reader, before, query.limit)
-    cursor = encode_cursor(found[-1].user_id) if len(found) == query.limit else None
-    return UserPage(data=[_user(each) for each in found], next_cursor=cursor)
+    cursor = next_cursor(found, query.limit, lambda user: (user.user_id,))
+    return UserPage(data=[user_reply(each) for each in found], next_cursor=cursor)
 
 
 async def get_user(call: Call) -> UserReply:
     """GET /api/users/{id}"""
     _signed_in(call)
-    return _user(_found(call, _id(call)))
+    return user_reply(_found(call, _id(call)))
 
 
 async def change_user(call: Call, body: UserChange) -> UserReply:
@@ -167,7 +166,7 @@ async def change_user(call: Call, body: UserChange) -> UserReply:
         raise Refused("forbidden", "Your own password is changed in your profile, with the current one")
     hashed = await _changes(call, user, body)
     change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, role=body.role)
-    return _user(await call.ask(replace(change, password_hash=hashed)))
+    return user_reply(await call.ask(replace(change, password_hash=hashed)))
 
 
 async def delete_user(call: Call) -> None:
@@ -190,17 +189,17 @@ async def create_api_key(call: Call, body: KeyWanted) -> KeyReply:
         addresses=model.addresses_text(body.ip_allow_list),
     )
     made = await call.ask(request, keyed=False)
-    return _key(made.key, made.credential)
+    return key_reply(made.key, made.credential)
 
 
 async def list_api_keys(call: Call) -> KeyPage:
     """GET /api/users/api-keys"""
     identity = _signed_in(call)
     query: PageQuery = call.query
-    (before,) = after_cursor(query.cursor, store.NEWEST)
+    (before,) = after_cursor(query.cursor, NEWEST)
     found = store.api_keys_page(call.reader, identity.user_id, before, query.limit)
-    cursor = encode_cursor(found[-1].key_id) if len(found) == query.limit else None
-    return KeyPage(data=[_key(each) for each in found], next_cursor=cursor)
+    cursor = next_cursor(found, query.limit, lambda key: (key.key_id,))
+    return KeyPage(data=[key_reply(each) for each in found], next_cursor=cursor)
 
 
 async def delete_api_key(call: Call) -> None:
@@ -262,7 +261,7 @@ async def _hashed(call: Call, password: str) -> str:
     return await passwords.SLOW.run(call.settings.password_queue_max, passwords.hashed, password)
 
 
-# from here to the wire ---------------------------------------------------------------------------------------------
+# who, and whom ------------------------------------------------------------------------------------------------------
 
 
 def _signed_in(call: Call) -> Identity:
@@ -286,61 +285,24 @@ def _found(call: Call, user_id: str) -> User:
     return user
 
 
-def _user(user: User) -> UserReply:
-    return UserReply(
-        user_id=user.user_id,
-        user_name=user.name,
-        email=user.email,
-        role=user.role,
-        created_at=time_text(user.created_at),
-    )
-
-
-def _tokens(tokens: Tokens) -> TokensReply:
-    return TokensReply(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        token_type="Bearer",  # noqa: S106
-        expires_in=tokens.expires_in,
-    )
-
-
-def _key(key: ApiKey, credential: str | UnsetType = UNSET) -> KeyReply:
-    return KeyReply(
-        key_id=key.key_id,
-        label=key.label,
-        scopes=key.scopes.split(),
-        ip_allow_list=key.addresses.split(),
-        created_at=time_text(key.created_at),
-        secret=credential,
-    )
-
-
-def _jwk(key_id: str, raw: bytes) -> Jwk:
-    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-    return Jwk(kty="OKP", crv="Ed25519", x=text, kid=key_id, use="sig", alg="EdDSA")
-
-
-def _route(call: str, handle: Handle, access: Access, summary: str, **more: Any) -> Route:
-    method, path = call.split(" ")
-    return Route(method=method, path=path, handle=handle, access=access, summary=summary, **more)  # type: ignore[arg-type]
-
-
-_SIGN_UP: dict[str, Any] = {
-    "body": Registration,
-    "reply": UserReply,
-    "status": 201,
-    "errors": ("user_name_taken", "weak_password", "too_many_requests"),
-}
 _CHANGE = ("not_found", "user_name_taken", "weak_password")
-_KEY: dict[str, Any] = {"body": KeyWanted, "reply": KeyReply, "status": 201, "errors": ("too_many_api_keys",)}
-_GONE: dict[str, Any] = {"status": 204, "errors": ("not_found", "user_not_empty", "last_admin")}
+_LEAVING = ("not_found", "user_not_empty", "last_admin")
+
+
+def _sign_up(path: str) -> Route:
+    """Signing up, at one of its two paths: the specification has both."""
+    errors = ("user_name_taken", "weak_password", "too_many_requests")
+    return Route(
+        "POST", path, register, "public", "Sign up", body=Registration, reply=UserReply, status=201, errors=errors
+    )
+
 
 ROUTES = (
-    _route("POST /api/users/register", register, "public", "Sign up", **_SIGN_UP),
-    _route("POST /api/users", register, "public", "Sign up", **_SIGN_UP),
-    _route(
-        "POST /api/users/login",
+    _sign_up("/api/users/register"),
+    _sign_up("/api/users"),
+    Route(
+        "POST",
+        "/api/users/login",
         login,
         "public",
         "Sign in",
@@ -348,8 +310,9 @@ ROUTES = (
         reply=TokensReply,
         errors=("invalid_credentials", "too_many_requests"),
     ),
-    _route(
-        "POST /api/users/refresh_token",
+    Route(
+        "POST",
+        "/api/users/refresh_token",
         refresh,
         "public",
         "Exchange a refresh token for the next tokens",
@@ -357,18 +320,20 @@ ROUTES = (
         reply=TokensReply,
         errors=("invalid_refresh_token",),
     ),
-    _route(
-        "POST /api/users/validate",
+    Route(
+        "POST",
+        "/api/users/validate",
         validate,
         "public",
         "Is this access token valid, and whose is it?",
         body=AccessToken,
         reply=Validity,
     ),
-    _route("POST /api/users/logout", logout, "user", "Sign out", status=204),
-    _route("GET /api/users/profile", get_profile, "user", "Who I am", reply=UserReply, errors=("not_found",)),
-    _route(
-        "PUT /api/users/profile",
+    Route("POST", "/api/users/logout", logout, "user", "Sign out", status=204),
+    Route("GET", "/api/users/profile", get_profile, "user", "Who I am", reply=UserReply, errors=("not_found",)),
+    Route(
+        "PUT",
+        "/api/users/profile",
         change_profile,
         "user",
         "Change my name, e-mail address or password",
@@ -376,14 +341,25 @@ ROUTES = (
         reply=UserReply,
         errors=(*_CHANGE, "too_many_requests"),
     ),
-    _route("DELETE /api/users/profile", delete_profile, "user", "Leave for good", **_GONE),
-    _route("POST /api/users/api-keys", create_api_key, "user", "Make an API key", **_KEY),
-    _route("GET /api/users/api-keys", list_api_keys, "user", "My API keys", query=PageQuery, reply=KeyPage),
-    _route("DELETE /api/users/api-keys/{id}", delete_api_key, "user", "End an API key", status=204),
-    _route("GET /api/users", list_users, "admin", "Users, newest first", query=PageQuery, reply=UserPage),
-    _route("GET /api/users/{id}", get_user, "admin", "A user", reply=UserReply),
-    _route(
-        "PUT /api/users/{id}",
+    Route("DELETE", "/api/users/profile", delete_profile, "user", "Leave for good", status=204, errors=_LEAVING),
+    Route(
+        "POST",
+        "/api/users/api-keys",
+        create_api_key,
+        "user",
+        "Make an API key",
+        body=KeyWanted,
+        reply=KeyReply,
+        status=201,
+        errors=("too_many_api_keys",),
+    ),
+    Route("GET", "/api/users/api-keys", list_api_keys, "user", "My API keys", query=PageQuery, reply=KeyPage),
+    Route("DELETE", "/api/users/api-keys/{id}", delete_api_key, "user", "End an API key", status=204),
+    Route("GET", "/api/users", list_users, "admin", "Users, newest first", query=PageQuery, reply=UserPage),
+    Route("GET", "/api/users/{id}", get_user, "admin", "A user", reply=UserReply),
+    Route(
+        "PUT",
+        "/api/users/{id}",
         change_user,
         "admin",
         "Change a user's name, e-mail address, role or password",
@@ -391,6 +367,6 @@ ROUTES = (
         reply=UserReply,
         errors=(*_CHANGE, "last_admin"),
     ),
-    _route("DELETE /api/users/{id}", delete_user, "admin", "Remove a user for good", **_GONE),
-    _route("GET /.well-known/jwks.json", list_public_keys, "public", "Public keys of access tokens", reply=Jwks),
+    Route("DELETE", "/api/users/{id}", delete_user, "admin", "Remove a user for good", status=204, errors=_LEAVING),
+    Route("GET", "/.well-known/jwks.json", list_public_keys, "public", "Public keys of access tokens", reply=Jwks),
 )

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from borsa.errors import Refused
 from borsa.requests import Done, Request
+from borsa.runtime.codec import EMAIL_CHARACTERS_MAX, EMAIL_PATTERN
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -22,13 +23,6 @@ SCOPES = ("read", "trade")
 NAME_PATTERN = r"^[A-Za-z0-9._-]{3,40}$"
 """A user's name. ASCII only: so no two names look alike, and none hides a mark that turns the text around."""
 
-EMAIL_PATTERN = (
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
-)
-"""The grammar that browsers use for e-mail fields."""
-
-EMAIL_CHARACTERS_MAX = 254
 LABEL_CHARACTERS_MAX = 64
 ADDRESSES_MAX = 50
 

@@ -11,9 +11,6 @@ from borsa.services.users.model import ApiKey, Password, SignIn, User, name_key
 from borsa.services.users.tokens import Keyring
 from borsa.settings import Settings
 
-NEWEST = ("~",)
-"""The cursor before the first page: ids are UUIDv7, ascending in time, and all of them sort below it."""
-
 SWEPT_MAX = 500
 """Records that one sweep takes in hand."""
 

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from borsa.errors import CantStart
 from borsa.runtime.auth import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
 from borsa.services.users.model import SECOND, User
 
@@ -34,7 +35,7 @@ _PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----", r
 _REFRESH = re.compile(r"(?P<session>[0-9a-f-]{36})\.(?P<generation>0|[1-9][0-9]{0,11})\.[A-Za-z0-9_-]{43}")
 
 
-class BadKeyFile(RuntimeError):
+class BadKeyFile(CantStart):
     """The key file can't be used; without it nobody can sign in."""
 
 

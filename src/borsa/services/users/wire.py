@@ -1,11 +1,14 @@
 """What comes to the door of users, and what leaves it: the HTTP structs."""
 
+import base64
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from borsa.runtime.codec import Body, Reply
+from borsa.runtime.clock import time_text
+from borsa.runtime.codec import EMAIL_CHARACTERS_MAX, EMAIL_PATTERN, Body, Reply
 from borsa.services.users import model, passwords
+from borsa.services.users.model import ApiKey, Tokens, User
 
 UserName = Annotated[
     str,
@@ -19,7 +22,7 @@ Email = Annotated[
     str,
     Meta(
         examples=["ada@example.org"],
-        extra_json_schema={"pattern": model.EMAIL_PATTERN, "maxLength": model.EMAIL_CHARACTERS_MAX},
+        extra_json_schema={"pattern": EMAIL_PATTERN, "maxLength": EMAIL_CHARACTERS_MAX},
     ),
 ]
 NewPassword = Annotated[
@@ -154,3 +157,42 @@ class Jwks(Reply, frozen=True):
     """The public keys that access tokens can be verified with."""
 
     keys: list[Jwk]
+
+
+def user_reply(user: User) -> UserReply:
+    """A user as they are answered."""
+    return UserReply(
+        user_id=user.user_id,
+        user_name=user.name,
+        email=user.email,
+        role=user.role,
+        created_at=time_text(user.created_at),
+    )
+
+
+def tokens_reply(tokens: Tokens) -> TokensReply:
+    """What a sign-in gave, as it is answered."""
+    return TokensReply(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        token_type="Bearer",  # noqa: S106
+        expires_in=tokens.expires_in,
+    )
+
+
+def key_reply(key: ApiKey, credential: str | UnsetType = UNSET) -> KeyReply:
+    """An API key as it is answered; with its credential, when it was just made."""
+    return KeyReply(
+        key_id=key.key_id,
+        label=key.label,
+        scopes=key.scopes.split(),
+        ip_allow_list=key.addresses.split(),
+        created_at=time_text(key.created_at),
+        secret=credential,
+    )
+
+
+def jwk(key_id: str, raw: bytes) -> Jwk:
+    """A public key (its 32 bytes) as it is answered."""
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return Jwk(kty="OKP", crv="Ed25519", x=text, kid=key_id, use="sig", alg="EdDSA")

@@ -16,7 +16,7 @@ from borsa.events import (
     UserCreated,
 )
 from borsa.markets import amount_text, amount_units, notional_units
-from borsa.requests import CloseWallets, ConfirmHolds, Done, HoldFunds, HoldPlaced, HoldsKnown, ReverseTrade
+from borsa.requests import CloseWallets, ConfirmHolds, Done, HoldFunds, HoldPlaced, HoldsKnown, ReverseTrade, hold_id_of
 from borsa.runtime.service import Asking
 from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
@@ -39,8 +39,6 @@ from borsa.services.wallets.store import Memory
 
 DAY = 24 * 3600 * 1_000_000
 CONFIRMED_AT_ONCE_MAX = 500
-WALLETS_MAX = 100
-"""Open wallets of one user."""
 
 DONE = Done()
 
@@ -62,7 +60,7 @@ def hold_funds(tx: Transaction, memory: Memory, request: HoldFunds) -> HoldPlace
         memory.holds.add(model.refused(request, tx.now))
         return refused
     memory.holds.add(hold)
-    memory.unconfirmed[hold.hold_id] = tx.now
+    memory.unconfirmed.set(hold.hold_id, tx.now)
     post(tx, memory, model.hold_moves(hold), Cause(kind="hold", reference=str(hold.order_id)))
     return HoldPlaced(hold.wallet_id, hold.placed)
 
@@ -94,17 +92,12 @@ def _wallet_for(memory: Memory, request: HoldFunds) -> Wallet:
 
 def on_order_created(_: Transaction, memory: Memory, event: OrderCreated) -> None:
     """The order of a hold exists."""
-    memory.unconfirmed.pop(event.order_id, None)
+    memory.unconfirmed.set(event.order_id, None)
 
 
 def on_amend_requested(_: Transaction, memory: Memory, event: OrderAmendRequested) -> None:
     """The amendment of an extra hold exists."""
-    memory.unconfirmed.pop(extra_hold_id(event.order_id, event.revision), None)
-
-
-def extra_hold_id(order_id: str, revision: int) -> str:
-    """The hold of what an amendment needs more."""
-    return f"{order_id}:r{revision}"
+    memory.unconfirmed.set(hold_id_of(event.order_id, event.revision), None)
 
 
 def confirm_holds(tx: Transaction, memory: Memory) -> Asking:
@@ -115,10 +108,11 @@ def confirm_holds(tx: Transaction, memory: Memory) -> Asking:
     if not stale:
         return
     known: HoldsKnown = yield ConfirmHolds(hold_ids=stale)
-    for hold_id in set(stale).intersection(known.exist):
-        memory.unconfirmed.pop(hold_id, None)
+    exist = set(known.exist)
     for hold_id in stale:
-        if hold_id not in known.exist and memory.unconfirmed.pop(hold_id, None) is not None:
+        lost = hold_id not in exist and memory.unconfirmed.get(hold_id) is not None
+        memory.unconfirmed.set(hold_id, None)
+        if lost:
             _release(tx, memory, memory.holds.get(hold_id), 0, VOID)
 
 
@@ -175,7 +169,8 @@ def on_closed(tx: Transaction, memory: Memory, event: OrderClosed) -> None:
 def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
     """The new terms hold: an extra hold becomes part of the order's, a smaller need is released."""
     hold = _hold(memory, event.order_id)
-    extra = memory.holds.get(extra_hold_id(event.order_id, event.revision))
+    # revision 0 is what self-trade prevention took off: nobody asked for it, nothing was held for it
+    extra = memory.holds.get(hold_id_of(event.order_id, event.revision)) if event.revision else None
     if extra is not None and extra.status == OPEN:
         hold, extra = model.merge(hold, extra)
         memory.holds.put(hold)
@@ -185,7 +180,7 @@ def on_amended(tx: Transaction, memory: Memory, event: OrderAmended) -> None:
 
 def on_amend_rejected(tx: Transaction, memory: Memory, event: OrderAmendRejected) -> None:
     """The old terms stand: what the amendment held is released."""
-    _release(tx, memory, memory.holds.get(extra_hold_id(event.order_id, event.revision)), 0)
+    _release(tx, memory, memory.holds.get(hold_id_of(event.order_id, event.revision)), 0)
 
 
 def reverse_trade(tx: Transaction, memory: Memory, request: ReverseTrade) -> Done:
@@ -237,8 +232,8 @@ def on_user_created(tx: Transaction, memory: Memory, event: UserCreated) -> None
 def open_wallet(tx: Transaction, memory: Memory, request: OpenWallet) -> Wallet:
     """A further wallet."""
     mine = [wallet for wallet in memory.of_user(request.user_id) if wallet.state == OPEN]
-    if len(mine) >= WALLETS_MAX:
-        raise Refused("above_cap", f"A user may have {WALLETS_MAX} wallets")
+    if len(mine) >= memory.settings.wallets_max:
+        raise Refused("too_many_wallets", f"A user may have {memory.settings.wallets_max} wallets")
     wallet = Wallet(tx.new_id(), request.user_id, request.name, 0, OPEN, "", tx.now)
     memory.wallets.add(wallet)
     return wallet

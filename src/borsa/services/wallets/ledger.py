@@ -34,8 +34,7 @@ def post(
     `of_wallet` gives a wallet a cause of its own, where the two sides of a trade see it differently.
     """
     check_balanced(moves)
-    memory.last_entry += 1
-    entry_id = memory.last_entry
+    entry_id = memory.next_entry_id()
     before = _apply(memory, moves, entry_id)
     memory.entries.append(Entry(entry_id, tx.now, cause.kind, cause.reference, cause.reason, author))
     for line, move in enumerate(moves):

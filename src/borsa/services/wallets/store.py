@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from borsa.runtime.session import Session
+from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.wallets import tables
-from borsa.services.wallets.model import Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
+from borsa.services.wallets.model import WORLD, Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
 from borsa.settings import Settings
 
 _w, _b, _e, _p, _h = tables.WALLETS, tables.BALANCES, tables.ENTRIES, tables.POSTINGS, tables.HOLDS
@@ -25,7 +25,7 @@ _POSTED_SINCE = Statement(
     .where(
         _e.c.kind == "adjustment",
         _e.c.time >= sa.bindparam("since"),
-        _p.c.wallet_id == "world",
+        _p.c.wallet_id == WORLD,
         _p.c.asset == sa.bindparam("asset"),
     )
 )
@@ -44,9 +44,15 @@ class Memory:
         self.assets = session.records(tables.ASSETS, Asset)
         self.entries = session.journal(_e, Entry)
         self.postings = session.journal(_p, Posting)
-        self.last_entry: int = session.read(_LAST_ENTRY)[0][0] or 0
-        self.unconfirmed: dict[str, int] = dict(session.read(_OPEN_HOLDS))
+        self.unconfirmed: Remembered[str, int] = session.remembered(dict(session.read(_OPEN_HOLDS)))
+        self._numbers = session.remembered({"entry": int(session.read(_LAST_ENTRY)[0][0] or 0)})
         self._default: dict[str, str] = {}
+
+    def next_entry_id(self) -> int:
+        """The number of the next entry of the ledger: dense, from 1."""
+        entry_id = (self._numbers.get("entry") or 0) + 1
+        self._numbers.set("entry", entry_id)
+        return entry_id
 
     def of_user(self, user_id: str) -> list[Wallet]:
         """All wallets of a user, the default one first."""
@@ -106,9 +112,6 @@ _LINES = Statement(
     .where(_p.c.entry_id == sa.bindparam("entry_id"), _p.c.wallet_id == sa.bindparam("wallet_id"))
     .order_by(_p.c.line)
 )
-
-FIRST = (2, "")
-"""Before the first row of a page of wallets."""
 
 
 def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[Wallet]:

@@ -73,9 +73,8 @@ HOLDS = strict_table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("placed_at", INTEGER, nullable=False),
     sa.CheckConstraint("spent >= 0 AND released >= 0 AND spent + released <= placed", name="holds_add_up"),
-    sa.Index(
-        "holds_open", "status", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
-    ),
+    sa.Index("holds_open", "status", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    by_key=True,
 )
 
 REVERSALS = strict_table(

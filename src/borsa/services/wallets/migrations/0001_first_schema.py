@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("asset", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("asset"),
         sqlite_strict=True,
-        sqlite_with_rowid=True,
     )
     op.create_table(
         "balances",
@@ -42,7 +41,6 @@ def upgrade() -> None:
         sa.Column("author", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("entry_id"),
         sqlite_strict=True,
-        sqlite_with_rowid=True,
     )
     op.create_table(
         "holds",
@@ -59,7 +57,7 @@ def upgrade() -> None:
         sa.CheckConstraint("spent >= 0 AND released >= 0 AND spent + released <= placed", name="holds_add_up"),
         sa.PrimaryKeyConstraint("hold_id"),
         sqlite_strict=True,
-        sqlite_with_rowid=True,
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "holds_open",
@@ -88,7 +86,6 @@ def upgrade() -> None:
         sa.Column("entry_id", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("trade_id"),
         sqlite_strict=True,
-        sqlite_with_rowid=True,
     )
     op.create_table(
         "wallets",
@@ -101,6 +98,5 @@ def upgrade() -> None:
         sa.Column("created_at", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("wallet_id"),
         sqlite_strict=True,
-        sqlite_with_rowid=True,
     )
     op.create_index("wallets_of_user", "wallets", ["user_id", "is_default"], unique=False)
