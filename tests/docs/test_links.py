@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from borsa.settings import describe
 from tests.house.source import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -43,3 +44,10 @@ def test_every_word_of_the_glossary_is_explained_once() -> None:
     words = re.findall(r"^\| \*\*(.+?)\*\* \|", glossary, re.MULTILINE)
     assert words
     assert len(words) == len(set(words))
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    known = {variable for variable, _, _ in describe()}
+    for page in PAGES:
+        named = set(re.findall(r"\bBORSA_[A-Z]+(?:_[A-Z]+)*\b", page.read_text()))
+        assert named <= known, page
