@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# what an installation is made of: when one of these changes, it is made again
+INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi)
 
 .PHONY: run test check fix bench docs migration clean
 
@@ -28,15 +30,15 @@ migration: $(VENV)/test.ready  ## Draft a schema change: make migration service=
 	@$(BIN)/python docs/draft_migration.py $(service) $(name)
 
 clean:  ## Remove the environment and what tools left behind
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build src/borsa/matching/*.so .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@sh .ci/environment $(PYTHON) $(VENV)
 
-$(VENV)/run.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/run.ready: $(INSTALLED) | $(VENV)/bin/python
 	@sh .ci/install $(VENV) .
 	@touch $@
 
-$(VENV)/test.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/test.ready: $(INSTALLED) | $(VENV)/bin/python
 	@sh .ci/install $(VENV) ".[test]"
 	@touch $@ $(VENV)/run.ready

@@ -113,5 +113,20 @@ def orders(
     sys.exit(run(settings.load(), seconds, connections, url, batch))
 
 
+@bench.command()
+def kernel(
+    file: Annotated[Path, typer.Argument(help="A workload: FILE.bin of 32-byte records")],
+    kernel: Annotated[str, typer.Option(help="naive or compiled; empty is the fastest that is installed")] = "",
+    batch: Annotated[int, typer.Option(help="Commands of one call", min=1)] = 1000,
+    lat: Annotated[
+        bool, typer.Option("--lat", help="Also nanoseconds a command: a batch's time over its size")
+    ] = False,
+) -> None:
+    """Commands a second of the matching kernel alone, as one JSON line."""
+    from borsa.commands.bench_kernel import run
+
+    sys.exit(run(file, kernel, batch, lat))
+
+
 if __name__ == "__main__":
     main()

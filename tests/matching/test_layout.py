@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from borsa.matching import Kernel, iter_results, kernel_name, layout, open_kernel, pack_command
+from borsa.matching import Kernel, iter_results, layout, pack_command
 from borsa.matching.layout import COMMAND, RESULT, Kind, Op, Reason
 
 
@@ -79,12 +79,6 @@ def test_every_single_bit_of_noise_has_an_answer(kernel: Kernel) -> None:
         noisy[bit // 8] ^= 1 << bit % 8
         kernel.process(noisy)
     kernel.process(b"\xff" * 64)
-
-
-def test_open_kernel_gives_the_kernel_that_kernel_name_says() -> None:
-    assert kernel_name() == "naive"
-    assert type(open_kernel()).__name__ == "NaiveKernel"
-    assert open_kernel() is not open_kernel()
 
 
 LIMIT = {"price": 100, "quantity": 5}

@@ -6,6 +6,9 @@
     bids, asks = kernel.depth(market, 20)     # [(price, total quantity)], best first
     saved = kernel.snapshot(); open_kernel().restore(saved)
 
+There are two, the same byte for byte: `naive` in plain Python, which is obviously right, and `compiled`
+(kernel.pyx), which is fast and needs a C compiler at the installation. `open_kernel` gives the fastest that is there.
+
 **Pure.** No clock, no I/O, no randomness, no float; the same commands give the same bytes, in any batches
 (only a result's index counts from the start of its batch), under any hash seed, and from any
 snapshot plus tail.
@@ -38,7 +41,30 @@ from typing import Protocol
 from borsa.matching.layout import OpenOrder, Result, iter_results, pack_command
 from borsa.matching.naive import NaiveKernel
 
-__all__ = ["Kernel", "OpenOrder", "Result", "iter_results", "kernel_name", "open_kernel", "pack_command"]
+try:
+    from borsa.matching.kernel import CompiledKernel
+except ImportError:  # no C compiler when Borsa was installed
+    _COMPILED = False
+else:
+    _COMPILED = True
+
+__all__ = [
+    "Kernel",
+    "NoSuchKernel",
+    "OpenOrder",
+    "Result",
+    "iter_results",
+    "kernel_name",
+    "open_kernel",
+    "pack_command",
+]
+
+NAIVE = "naive"
+COMPILED = "compiled"
+
+
+class NoSuchKernel(ValueError):
+    """A kernel was asked for by a name that none has, or that none has here."""
 
 
 class Kernel(Protocol):
@@ -71,11 +97,16 @@ class Kernel(Protocol):
         """SHA-256 over the canonical state, 64 hex digits."""
 
 
-def open_kernel() -> Kernel:
-    """An empty kernel, the fastest that this machine has."""
-    return NaiveKernel()
+def open_kernel(name: str = "") -> Kernel:
+    """An empty kernel: `naive`, `compiled`, or without a name the fastest that is installed. Raises
+    NoSuchKernel."""
+    return CompiledKernel() if kernel_name(name) == COMPILED else NaiveKernel()
 
 
-def kernel_name() -> str:
-    """Which kernel `open_kernel` gives: `naive`."""
-    return "naive"
+def kernel_name(name: str = "") -> str:
+    """Which kernel `open_kernel` gives for this name: `naive` or `compiled`. Raises NoSuchKernel."""
+    if name not in ("", NAIVE, COMPILED):
+        raise NoSuchKernel(f"{name} is no matching kernel: {NAIVE} and {COMPILED} are")
+    if name == COMPILED and not _COMPILED:
+        raise NoSuchKernel("the compiled matching kernel is not installed: install Borsa again where a C compiler is")
+    return name or (COMPILED if _COMPILED else NAIVE)
