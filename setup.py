@@ -1,20 +1,30 @@
 """Builds the matching kernel in C. The rest of the project is described in pyproject.toml.
 
-The extension is optional: where there is no C compiler, Borsa installs without it and runs the kernel in plain Python,
-which gives the same results, slower. No flag names a machine's own instructions: what is built here may run elsewhere.
+It is optional: where it can't be built, Borsa installs without it and runs the kernel in plain Python, which gives the
+same results, slower. No flag names a machine's own instructions: what is built here may run elsewhere.
 """
 
 import os
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+PARTS = Path("src/borsa/matching/compiled")
+
+FLAGS = os.environ.get("BORSA_KERNEL_FLAGS", "").split()
+"""More for compiler and linker; tests/house/sanitized.sh asks for the address sanitizer."""
+
 KERNEL = Extension(
     "borsa.matching.kernel",
     ["src/borsa/matching/kernel.pyx"],
-    extra_compile_args=["-O3", *os.environ.get("BORSA_KERNEL_FLAGS", "").split()],
-    extra_link_args=os.environ.get("BORSA_KERNEL_FLAGS", "").split(),
-    optional=True,
+    depends=sorted(map(str, PARTS.glob("*.pxi"))),
+    extra_compile_args=["-O3", *FLAGS],
+    extra_link_args=FLAGS,
 )
 
-setup(ext_modules=cythonize([KERNEL], build_dir="build/cython"))
+
+(extension,) = cythonize([KERNEL], build_dir="build/cython")
+extension.optional = True  # of the one that cythonize made: it forgets what it does not know
+
+setup(ext_modules=[extension])

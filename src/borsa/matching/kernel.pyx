@@ -49,6 +49,8 @@ cdef class CompiledKernel:
     def process(self, commands):
         cdef Py_buffer buffer
         cdef Core* core = self.idle()
+        if not isinstance(commands, bytes) and not memoryview(commands).readonly:
+            commands = bytes(commands)  # another thread may write into it meanwhile: what was checked must be what is used
         PyObject_GetBuffer(commands, &buffer, PyBUF_SIMPLE)
         try:
             if buffer.len % RECORD_BYTES:

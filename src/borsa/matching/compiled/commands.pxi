@@ -3,9 +3,11 @@
 cdef enum:
     # How many commands ahead memory is asked for: first the index, then the order, then its neighbours and its level.
     # A cancel names an order that nobody has touched for long; without this, most of its time is waiting.
-    AHEAD_INDEX = 12
-    AHEAD_ORDER = 8
-    AHEAD_LEVEL = 4
+    AHEAD_COMMAND = 32
+    FEW_ORDERS = 4096  # they are in the cache anyway
+    AHEAD_INDEX = 16
+    AHEAD_ORDER = 10
+    AHEAD_LEVEL = 5
 
 
 cdef inline bint is_valid(const Command* command) noexcept nogil:
@@ -83,11 +85,38 @@ cdef u64 apply_cross(Core* core, Book* book, const Command* command) noexcept no
     return cross(core, book, buy, sell, command.price, command.quantity)
 
 
-cdef u64 apply_rare(Core* core, Book* book, const Command* command) noexcept nogil:
+cdef inline u64 word(const char* command, int number) noexcept nogil:
+    cdef u64 found
+    memcpy(&found, command + number * sizeof(u64), sizeof(u64))
+    return found
+
+
+cdef inline void read_command(const char* source, Command* command) noexcept nogil:
+    # Word by word, so that the compiler keeps them in registers.
+    cdef u64 head = word(source, 0)
+    command.op = <u8>head
+    command.side = <u8>(head >> 8)
+    command.order_type = <u8>(head >> 16)
+    command.time_in_force = <u8>(head >> 24)
+    command.post_only = <u8>(head >> 32)
+    command.prevention = <u8>(head >> 40)
+    command.market = <u16>(head >> 48)
+    command.order_id = word(source, 1)
+    command.owner = word(source, 2)
+    command.price = <i64>word(source, 3)
+    command.quantity = <i64>word(source, 4)
+    command.budget = <i64>word(source, 5)
+    command.stop_price = <i64>word(source, 6)
+    command.other_id = word(source, 7)
+
+
+cdef u64 apply_rare(Core* core, Book* book, const char* source) noexcept nogil:
+    cdef Command command
+    read_command(source, &command)
     if command.op == OP_AMEND:
-        return apply_amend(core, book, command)
+        return apply_amend(core, book, &command)
     if command.op == OP_CROSS:
-        return apply_cross(core, book, command)
+        return apply_cross(core, book, &command)
     if command.op == OP_CANCEL_ALL:
         cancel_all(core, book, command.owner)
         return REASON_NONE
@@ -97,24 +126,38 @@ cdef u64 apply_rare(Core* core, Book* book, const Command* command) noexcept nog
     return REASON_NONE
 
 
-cdef inline u64 id_of(const char* command) noexcept nogil:
-    cdef u64 order_id
-    memcpy(&order_id, command + ORDER_ID_OFFSET, sizeof(u64))
-    return order_id
+cdef void say_refused(Core* core, u64 reason, const char* source) noexcept nogil:
+    cdef Command command
+    cdef u64 head
+    read_command(source, &command)
+    head = head_of(KIND_REFUSED, command.side, reason, 0, command.market)
+    say(core, head, command.order_id, command.other_id, command.price, command.quantity, 0, 0)
+
+
+cdef inline u32 likely_place(const Core* core, u64 order_id) noexcept nogil:
+    # Where `find` will find it, most likely: the order itself is not looked at, which is the point.
+    cdef u32 hash = hash_of(order_id), at = hash >> core.index_shift
+    cdef u64 entry = core.index[at]
+    while entry and <u32>(entry >> 32) != hash:
+        at = (at + 1) & core.index_mask
+        entry = core.index[at]
+    return <u32>entry
 
 
 cdef inline void look_ahead(const Core* core, const char* command, size_t left) noexcept nogil:
     # Ask for the memory that later commands will need. What is asked for may be gone by then, which harms nobody.
+    cdef const char* later
     cdef const Order* order
-    cdef u32 place
-    if left > AHEAD_INDEX:
-        fetch(&core.index[hash_of(id_of(command + AHEAD_INDEX * RECORD_BYTES)) >> core.index_shift])
-    if left > AHEAD_ORDER and command[AHEAD_ORDER * RECORD_BYTES] != OP_PLACE:
-        place = <u32>core.index[hash_of(id_of(command + AHEAD_ORDER * RECORD_BYTES)) >> core.index_shift]
-        fetch(&core.orders[place])
-    if left > AHEAD_LEVEL and command[AHEAD_LEVEL * RECORD_BYTES] != OP_PLACE:
-        place = <u32>core.index[hash_of(id_of(command + AHEAD_LEVEL * RECORD_BYTES)) >> core.index_shift]
-        order = &core.orders[place]
+    if left <= AHEAD_COMMAND or core.orders_made < FEW_ORDERS:
+        return
+    fetch(command + AHEAD_COMMAND * RECORD_BYTES)
+    fetch(&core.index[hash_of(word(command + AHEAD_INDEX * RECORD_BYTES, 1)) >> core.index_shift])
+    later = command + AHEAD_ORDER * RECORD_BYTES
+    if later[0] != OP_PLACE:
+        fetch(&core.orders[likely_place(core, word(later, 1))])
+    later = command + AHEAD_LEVEL * RECORD_BYTES
+    if later[0] != OP_PLACE:
+        order = &core.orders[likely_place(core, word(later, 1))]
         fetch(&core.levels[order.level])
         fetch(&core.orders[order.next])
         fetch(&core.orders[order.previous])
@@ -128,9 +171,7 @@ cdef void apply_all(Core* core, const char* commands, size_t count) noexcept nog
     core.results_used = 0
     for number in range(count):
         look_ahead(core, commands, count - number)
-        # copied once: another thread may write into a bytearray meanwhile, and what was checked must be what is used
-        memcpy(&command, commands, RECORD_BYTES)
-        commands += RECORD_BYTES
+        read_command(commands, &command)
         core.command = number
         book = core.books[command.market]
         if unlikely(book == NULL):
@@ -140,6 +181,7 @@ cdef void apply_all(Core* core, const char* commands, size_t count) noexcept nog
         elif command.op == OP_CANCEL:
             reason = apply_cancel(core, book, command.order_id)
         else:
-            reason = apply_rare(core, book, &command)
+            reason = apply_rare(core, book, commands)
         if unlikely(reason != REASON_NONE):
-            say_refused(core, reason, &command)
+            say_refused(core, reason, commands)
+        commands += RECORD_BYTES

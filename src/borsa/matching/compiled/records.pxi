@@ -47,7 +47,6 @@ cdef struct Result:  # layout.RESULT, its first eight bytes as one number
 
 cdef enum:
     RECORD_BYTES = 64
-    ORDER_ID_OFFSET = 8
 
     OP_PLACE = 1
     OP_CANCEL = 2

@@ -61,10 +61,3 @@ cdef inline void say_filled(
     if not taker.remaining:
         flags |= FLAG_TAKER_DONE
     say_between(core, KIND_FILLED, flags, taker, maker, price, quantity)
-
-
-cdef void say_refused(Core* core, u64 reason, const Command* command) noexcept nogil:
-    say(
-        core, head_of(KIND_REFUSED, command.side, reason, 0, command.market), command.order_id, command.other_id,
-        command.price, command.quantity, 0, 0,
-    )
