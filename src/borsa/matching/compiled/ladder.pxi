@@ -21,6 +21,11 @@ cdef struct Ladder:
     i64 sign
 
 
+cdef inline u32 all_ones_if(bint true) noexcept nogil:
+    # For steps without a branch: nobody can predict a binary search, and a wrong guess costs more than the step.
+    return <u32>0 - <u32>true
+
+
 cdef inline u32 chunk_for(const Ladder* ladder, i64 key) noexcept nogil:
     # The chunk in which a key is or belongs: the last that begins at or below it.
     cdef u32 low = 0, count = ladder.count, half
@@ -28,7 +33,7 @@ cdef inline u32 chunk_for(const Ladder* ladder, i64 key) noexcept nogil:
         return count - 1
     while count > 1:
         half = count >> 1
-        low += half if ladder.firsts[low + half] <= key else 0
+        low += half & all_ones_if(ladder.firsts[low + half] <= key)
         count -= half
     return low
 
@@ -39,7 +44,7 @@ cdef inline u32 place_in(const Chunk* chunk, i64 key) noexcept nogil:
     cdef u32 low = 0, count = chunk.count, half
     while count > 1:
         half = count >> 1
-        low += half if keys[low + half - 1] < key else 0
+        low += half & all_ones_if(keys[low + half - 1] < key)
         count -= half
     return low + (keys[low] < key)
 
