@@ -4,7 +4,6 @@ It is optional: where it can't be built, Borsa installs without it and runs the 
 same results, slower. No flag names a machine's own instructions: what is built here may run elsewhere.
 """
 
-import os
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -12,15 +11,11 @@ from setuptools import Extension, setup
 
 PARTS = Path("src/borsa/matching/compiled")
 
-FLAGS = os.environ.get("BORSA_KERNEL_FLAGS", "").split()
-"""More for compiler and linker; tests/house/sanitized.sh asks for the address sanitizer."""
-
 KERNEL = Extension(
     "borsa.matching.kernel",
     ["src/borsa/matching/kernel.pyx"],
     depends=sorted(map(str, PARTS.glob("*.pxi"))),
-    extra_compile_args=["-O3", *FLAGS],
-    extra_link_args=FLAGS,
+    extra_compile_args=["-O3"],
 )
 
 

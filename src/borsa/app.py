@@ -50,11 +50,11 @@ def databases(settings: Settings) -> dict[str, Database]:
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
 
 
-def facts() -> dict[str, str]:
+def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
     known = {"store": "sqlite", "bus": "embedded"}
     for service in SERVICES:
-        known |= service.facts
+        known |= service.facts(settings)
     return known
 
 
@@ -119,7 +119,8 @@ class Exchange:
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
         authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
-        means = Means(edge, self.settings, authenticator, Limits(self._clock), self._clock, self.health, facts())
+        known = facts(self.settings)
+        means = Means(edge, self.settings, authenticator, Limits(self._clock), self._clock, self.health, known)
         self.health.ready = True
         return application(routes(), means)
 

@@ -116,7 +116,7 @@ def orders(
 @bench.command()
 def kernel(
     file: Annotated[Path, typer.Argument(help="A workload: FILE.bin of 32-byte records")],
-    kernel: Annotated[str, typer.Option(help="naive or compiled; empty is the fastest that is installed")] = "",
+    kernel: Annotated[str, typer.Option(help="naive or compiled; empty is what BORSA_KERNEL says")] = "",
     batch: Annotated[int, typer.Option(help="Commands of one call", min=1)] = 1000,
     lat: Annotated[
         bool, typer.Option("--lat", help="Also nanoseconds a command: a batch's time over its size")
@@ -125,7 +125,7 @@ def kernel(
     """Commands a second of the matching kernel alone, as one JSON line."""
     from borsa.commands.bench_kernel import run
 
-    sys.exit(run(file, kernel, batch, lat))
+    sys.exit(run(file, kernel or settings.load().kernel, batch, lat))
 
 
 if __name__ == "__main__":

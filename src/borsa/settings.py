@@ -84,6 +84,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_events: Annotated[Count, _about("Events of the orders log between two snapshots")] = 50_000
     snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
+    kernel: Annotated[
+        Literal["", "naive", "compiled"],
+        _about("Matching kernel: naive or compiled; empty is the fastest that is installed"),
+    ] = ""
+
     # notifications
     smtp_url: Annotated[str, _about("smtp://user:password@host:port for e-mail; empty is off")] = ""
     smtp_from: Annotated[str, _about("Sender of e-mail")] = "borsa@localhost"

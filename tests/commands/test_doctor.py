@@ -121,3 +121,19 @@ def test_a_missing_package_is_named(
     assert said["nowhere"].startswith("fail")
     assert said["msgspec"].startswith("warn")
     assert "pytest" not in said
+
+
+def test_a_kernel_that_is_not_installed_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("borsa.matching._COMPILED", False)
+    status, said = diagnosed(capsys, tmp_path, kernel="compiled")
+    assert status == 1
+    assert said["matching kernel"].startswith("fail  matching kernel: the compiled matching kernel is not installed")
+    status, said = diagnosed(capsys, tmp_path)
+    assert status == 0
+    assert said["matching kernel"] == "ok    matching kernel: naive: there was no C compiler at the installation"
+
+
+def test_a_kernel_can_be_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert diagnosed(capsys, tmp_path, kernel="naive")[1]["matching kernel"] == "ok    matching kernel: naive"

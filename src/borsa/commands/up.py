@@ -13,6 +13,7 @@ import uvloop
 
 from borsa import app
 from borsa.errors import CantStart
+from borsa.matching import NoSuchKernel, kernel_name
 from borsa.runtime import telemetry
 from borsa.settings import Settings
 
@@ -30,8 +31,9 @@ def run(settings: Settings) -> int:
     telemetry.start_logging(settings.log_level)
     os.umask(0o077)  # balances and keys are nobody else's business
     try:
+        kernel_name(settings.kernel)  # before anything is opened
         exchange = app.Exchange(settings, _die)
-    except CantStart as error:
+    except (CantStart, NoSuchKernel) as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
     except OSError as error:

@@ -14,7 +14,18 @@ from typing import Final
 
 from borsa.matching.book import Book
 from borsa.matching.ladder import Order
-from borsa.matching.layout import STATE_OPEN
+from borsa.matching.layout import (
+    BUY,
+    SELL,
+    STATE_HALTED,
+    STATE_OPEN,
+    STP_NONE,
+    TIF_FOK,
+    TIF_GTC,
+    TYPE_LIMIT,
+    TYPE_STOP,
+    TYPE_STOP_LIMIT,
+)
 
 MAGIC: Final = b"BORSABK\x01"  # the last byte is the version
 DIGEST_BYTES: Final = 32
@@ -23,6 +34,8 @@ _BOOK: Final = Struct("<HBxIIq")
 _ORDER: Final = Struct("<BBBBBBHQQqqqqqq")
 _BY_BUDGET: Final = 1
 _CAPPED: Final = 2
+_FLAGS_OFFSET: Final = 5
+_LARGEST: Final = (1 << 63) - 1
 
 
 def pack_snapshot(books: Iterable[Book]) -> bytes:
@@ -34,16 +47,14 @@ def pack_snapshot(books: Iterable[Book]) -> bytes:
 
 def unpack_snapshot(snapshot: bytes, new_book: Callable[[int], Book]) -> None:
     """Fill books made by `new_book(market)`. Raises ValueError, before making any, if a byte is not as it
-    was packed."""
+    was packed; and on the way, if it was packed by something else than a kernel."""
     body, digest = snapshot[:-DIGEST_BYTES], snapshot[-DIGEST_BYTES:]
     if sha256(body).digest() != digest:
         raise ValueError("snapshot is damaged: its checksum does not match its content")
     if not body.startswith(MAGIC):
         raise ValueError("snapshot is of another format or version")
-    (count,) = _COUNT.unpack_from(body, len(MAGIC))
-    offset = len(MAGIC) + _COUNT.size
-    for _ in range(count):
-        offset = _unpack_book(body, offset, new_book)
+    if not _unpack_books(body, new_book):
+        raise ValueError("snapshot is of no state that a kernel can be in")
 
 
 def _has_state(book: Book) -> bool:
@@ -59,20 +70,77 @@ def _pack_book(book: Book) -> bytes:
     return b"".join((head, *resting, *armed))
 
 
-def _unpack_book(body: bytes, offset: int, new_book: Callable[[int], Book]) -> int:
-    """Returns the offset behind the book."""
-    market, state, resting, armed, last_price = _BOOK.unpack_from(body, offset)
-    offset += _BOOK.size
-    book = new_book(market)
-    book.state, book.last_price = state, last_price
-    for number in range(resting + armed):
-        order = _unpack_order(body, offset)
-        offset += _ORDER.size
-        if number < resting:
-            book.rest(order)
-        else:
-            book.arm(order)
-    return offset
+def _unpack_books(body: bytes, new_book: Callable[[int], Book]) -> bool:
+    """Whether they could be."""
+    offset = len(MAGIC) + _COUNT.size
+    if len(body) < offset:
+        return False
+    markets: set[int] = set()
+    ids: set[int] = set()
+    for _ in range(*_COUNT.unpack_from(body, len(MAGIC))):
+        if len(body) - offset < _BOOK.size:
+            return False
+        market, state, resting, armed, last_price = _BOOK.unpack_from(body, offset)
+        offset += _BOOK.size
+        if market in markets or state > STATE_HALTED or last_price < 0:
+            return False
+        markets.add(market)
+        end = offset + (resting + armed) * _ORDER.size
+        if end > len(body):
+            return False
+        book = new_book(market)
+        book.state, book.last_price = state, last_price
+        for number, at in enumerate(range(offset, end, _ORDER.size)):
+            if not _unpack_into(book, body, at, number >= resting, ids):
+                return False
+        offset = end
+    return offset == len(body)
+
+
+def _unpack_into(book: Book, body: bytes, offset: int, armed: bool, ids: set[int]) -> bool:
+    """Whether the order could be there."""
+    order = _unpack_order(body, offset)
+    if (
+        body[offset + _FLAGS_OFFSET] > _CAPPED
+        or order.order_id in ids
+        or order.market != book.market
+        or not _is_sound(order, armed)
+    ):
+        return False
+    ids.add(order.order_id)
+    if armed:
+        book.arm(order)
+    else:
+        book.rest(order)
+    return True
+
+
+def _is_sound(order: Order, armed: bool) -> bool:
+    """Whether commands could have made it: `process` relies on that, and the compiled kernel's memory too."""
+    has_price = order.order_type in (TYPE_LIMIT, TYPE_STOP_LIMIT)
+    has_stop_price = order.order_type in (TYPE_STOP, TYPE_STOP_LIMIT)
+    amounts = (order.filled, order.prevented, order.budget_left, order.price, order.stop_price)
+    return (
+        order.order_id > 0
+        and order.side <= SELL
+        and order.order_type <= TYPE_STOP_LIMIT
+        and order.time_in_force <= TIF_FOK
+        and order.post_only <= (has_price and order.time_in_force == TIF_GTC)
+        and order.prevention <= STP_NONE
+        and min(amounts) >= 0
+        and order.remaining > 0
+        and order.quantity <= _LARGEST
+        and (order.price > 0) == has_price
+        and (order.stop_price > 0) == has_stop_price
+        and _has_sound_budget(order, has_price)
+        and (has_stop_price if armed else has_price and order.time_in_force == TIF_GTC)
+    )
+
+
+def _has_sound_budget(order: Order, has_price: bool) -> bool:
+    if not (order.by_budget or order.capped):
+        return order.budget_left == 0
+    return order.by_budget != order.capped and order.budget_left > 0 and order.side == BUY and not has_price
 
 
 def _pack_order(order: Order) -> bytes:

@@ -70,5 +70,5 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     starts: Sequence[Deed] = ()
     sweeps: Sequence[Sweep] = ()
     skips_poison: bool = False
-    facts: Mapping[str, str] = {}
+    facts: Callable[[Settings], Mapping[str, str]] = lambda _: {}
     background: Callable[[Bus, Reader, Settings, Clock], Background] | None = None

@@ -37,6 +37,6 @@ TRADES: Service[Memory] = Service(
         TradeBusted,
     ),
     starts=(handlers.recover,),
-    facts={"kernel": kernel_name()},
+    facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
     sweeps=(Sweep(5, handlers.finish_busts),),
 )

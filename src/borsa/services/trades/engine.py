@@ -47,10 +47,11 @@ Input = tuple[int, Event]
 
 
 class Engine:
-    """All books of this process, and what the kernel does not know of the orders in them."""
+    """All books of this process, and what the kernel does not know of the orders in them. `kernel` says which one, as
+    the setting does."""
 
-    def __init__(self) -> None:
-        self.kernel = open_kernel()
+    def __init__(self, kernel: str = "") -> None:
+        self.kernel = open_kernel(kernel)
         self.books = Books()
 
     def apply(self, inputs: Sequence[Input]) -> list[list[Outcome]]:

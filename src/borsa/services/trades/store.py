@@ -36,7 +36,7 @@ class Memory:
 
     def __init__(self, session: Session, settings: Settings) -> None:
         self.settings = settings
-        self.engine = Engine()
+        self.engine = Engine(self.settings.kernel)
         self.applied = 0
         self.saved = 0
         self.trades = session.records(_t, Trade)
@@ -58,14 +58,14 @@ class Memory:
                 return
             except ValueError as error:
                 _log.warning("snapshot_passed_over", sequence=snapshot.sequence, error=str(error))
-        self.engine = Engine()
+        self.engine = Engine(self.settings.kernel)
 
     def _load(self, snapshot: Snapshot) -> None:
         if hashlib.sha256(snapshot.body).digest() != snapshot.digest:
             raise ValueError("the checksum does not match")
         if snapshot.sequence > self.cursor:
             raise ValueError("it is newer than the cursor")
-        engine = Engine()
+        engine = Engine(self.settings.kernel)
         engine.load(snapshot.body)
         if len(engine.books.live) != snapshot.orders:
             raise ValueError("the number of orders does not match")
