@@ -101,13 +101,15 @@ cdef void* checked(void* memory) noexcept nogil:
 
 
 cdef void* grown(void* memory, size_t size, u32* capacity, u32 least) noexcept nogil:
-    # Twice as many records of `size` bytes, on cache lines.
+    # Twice as many records of `size` bytes, on cache lines. The new ones are not written yet: what nobody uses costs no
+    # memory. Number 0 is all zeros.
     cdef u32 wanted = capacity[0] * 2 if capacity[0] else least
     cdef size_t used = capacity[0] * size, bytes = (wanted * size + 63) & ~(<size_t>63)
     cdef void* fresh = checked(aligned_alloc(64, bytes) if wanted > capacity[0] else NULL)
     if memory != NULL:
         memcpy(fresh, memory, used)
-    memset(<char*>fresh + used, 0, bytes - used)
+    else:
+        memset(fresh, 0, size)
     free(memory)
     capacity[0] = wanted
     return fresh
