@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from borsa.matching import layout
 from tests.house.source import (
     SERVICES,
     SRC,
@@ -45,6 +46,10 @@ OUTSIDE = {
     *("asyncio", "threading", "multiprocessing", "concurrent", "sqlite3", "sqlalchemy", "httpx", "starlette"),
 }
 """Clocks, randomness and I/O."""
+
+COMPILED = [SRC / "matching" / "kernel.pyx", *sorted((SRC / "matching" / "compiled").glob("*.pxi"))]
+
+UNLAWFUL = {"float", "double", "time", "clock", "rand", "random", "open", "fopen", "print", "printf", "getenv"}
 
 ROOMS = {
     "__init__.py",
@@ -100,6 +105,21 @@ def test_the_law_knows_no_clock_no_chance_and_no_world() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and called(node) in ("open", "print", "input")
     ]
     assert not found, "\n".join(found)
+
+
+def test_the_compiled_kernel_knows_no_float_no_clock_and_no_chance() -> None:
+    for path in COMPILED:
+        code = re.sub(r"#.*", "", path.read_text())
+        assert not UNLAWFUL.intersection(re.findall(r"\w+", code)), path.name
+        assert code.count("\n") <= LINES_MAX, path.name
+
+
+def test_the_compiled_kernel_has_the_numbers_of_the_layout() -> None:
+    text = (SRC / "matching" / "compiled" / "records.pxi").read_text()
+    numbers = {name: int(value) for name, value in re.findall(r"^    ([A-Z_]+) = (\d+)$", text, re.MULTILINE)}
+    known = {name: numbers[name] for name in numbers if hasattr(layout, name)}
+    assert known == {name: getattr(layout, name) for name in known}
+    assert numbers.keys() - known == {"RECORD_BYTES", "MARKETS"}
 
 
 def test_no_fold_follows_the_order_of_a_set() -> None:

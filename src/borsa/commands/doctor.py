@@ -70,7 +70,7 @@ def look_at_python(_: Settings) -> Iterator[Symptom]:
 
 
 def look_at_kernel(settings: Settings) -> Iterator[Symptom]:
-    """The one that would match orders; the plain Python one does too, some twenty times slower."""
+    """The one that would match orders; the plain Python one does too, some forty times slower."""
     try:
         name = kernel_name(settings.kernel)
     except NoSuchKernel as error:
