@@ -76,12 +76,19 @@ def _stopping_tidily() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _exit)
+    told: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        told.append(number)
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except BaseException:
+        # raised inside a callback of the event loop it only breaks a connection, and something else comes out here
+        if told:
+            raise SystemExit(128 + told[0]) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _exit(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
