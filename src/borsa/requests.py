@@ -5,9 +5,12 @@ is idempotent by an id in it: asked again, it has the same answer and no second 
 asset's smallest unit: requests never leave Borsa.
 """
 
+from collections.abc import Generator
 from typing import ClassVar, Generic, TypeVar
 
 import msgspec
+
+from borsa.errors import Refused
 
 ReplyT = TypeVar("ReplyT")
 
@@ -149,6 +152,16 @@ class FindUser(Request[UserFound], frozen=True, kw_only=True):
 
     answered_by: ClassVar[str] = "users"
     user_id: str
+
+
+def must_exist(user: FindUser, otherwise: Refused) -> Generator[FindUser, UserFound, None]:
+    """Ask whether a user exists, on the way of a deed (`yield from`); refused with `otherwise` when not."""
+    try:
+        yield user
+    except Refused as refused:
+        if refused.code != "not_found":
+            raise
+        raise otherwise from None
 
 
 class AccessState(msgspec.Struct, frozen=True):

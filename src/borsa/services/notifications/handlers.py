@@ -12,7 +12,7 @@ from borsa.events import (
     UserDeleted,
     WalletUpdated,
 )
-from borsa.requests import Done, FindUser
+from borsa.requests import Done, FindUser, must_exist
 from borsa.runtime.codec import encode
 from borsa.runtime.service import Asking
 from borsa.runtime.transaction import Transaction
@@ -182,12 +182,7 @@ def set_preferences(_: Transaction, memory: Memory, request: SetPreferences) -> 
 
 def send_message(tx: Transaction, memory: Memory, request: SendMessage) -> Asking:
     """An admin's message to a user who exists."""
-    try:
-        yield FindUser(user_id=request.user_id)
-    except Refused as refused:
-        if refused.code != "not_found":
-            raise
-        raise _no_such_user() from None
+    yield from must_exist(FindUser(user_id=request.user_id), _no_such_user())
     facts = Message(title=request.title, body=request.body)
     told = notify(tx, memory, request.user_id, model.MESSAGE, facts)
     if told is None:

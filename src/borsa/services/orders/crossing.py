@@ -5,7 +5,16 @@ import msgspec
 from borsa.errors import Refused
 from borsa.events import BlockTradeAgreed, CrossRequested
 from borsa.markets import Market
-from borsa.requests import AgreeBlockTrade, CrossOrders, FindUser, HoldFunds, HoldPlaced, Requested, hold_id_of
+from borsa.requests import (
+    AgreeBlockTrade,
+    CrossOrders,
+    FindUser,
+    HoldFunds,
+    HoldPlaced,
+    Requested,
+    hold_id_of,
+    must_exist,
+)
 from borsa.runtime.service import Asking
 from borsa.runtime.transaction import Transaction
 from borsa.services.orders import model, publishing
@@ -57,7 +66,8 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
     quantity, price = market.lots(request.quantity), market.ticks(request.price)
     model.check_notional(market, price, quantity)
     for field, user_id in (("buyerId", request.buyer_id), ("sellerId", request.seller_id)):
-        yield from _must_exist(user_id, field)
+        missing = Refused("invalid_request", f"{field} is not a user", field=field)
+        yield from must_exist(FindUser(user_id=user_id), missing)
     orders = []
     for side, user_id in (("buy", request.buyer_id), ("sell", request.seller_id)):
         orders.append((yield from _held_order(tx, memory, market, side, user_id, quantity, price)))
@@ -77,15 +87,6 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
         price=market.price_text(price),
     )
     return Requested(tx.publish(event).id)
-
-
-def _must_exist(user_id: str, field: str) -> Asking:
-    try:
-        yield FindUser(user_id=user_id)
-    except Refused as refused:
-        if refused.code != "not_found":
-            raise
-        raise Refused("invalid_request", f"{field} is not a user", field=field) from None
 
 
 def _held_order(

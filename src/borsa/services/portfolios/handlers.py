@@ -6,7 +6,7 @@ from borsa import money
 from borsa.errors import Refused
 from borsa.events import PortfolioUpdated, TradeExecuted, UserCreated, UserDeleted, WalletUpdated
 from borsa.markets import PRICE_SCALE, QUOTE_DEFAULT, amount_text
-from borsa.requests import Done, FindUser
+from borsa.requests import Done, FindUser, must_exist
 from borsa.runtime.service import Asking
 from borsa.runtime.transaction import Transaction
 from borsa.services.portfolios import model
@@ -125,15 +125,11 @@ def _remove(tx: Transaction, memory: Memory, portfolio: Portfolio) -> None:
 
 def create_portfolio(tx: Transaction, memory: Memory, request: CreatePortfolio) -> Asking:
     """A further portfolio for a user who exists, with its opening position."""
-    try:
-        yield FindUser(user_id=request.user_id)
-    except Refused as refused:
-        if refused.code != "not_found":
-            raise
-        raise Refused("invalid_request", "There is no such user", field="userId") from None
+    no_such_user = Refused("invalid_request", "There is no such user", field="userId")
+    yield from must_exist(FindUser(user_id=request.user_id), no_such_user)
     owner = _owner(tx, memory, request.user_id)
     if owner.state == GONE:
-        raise Refused("invalid_request", "There is no such user", field="userId")
+        raise no_such_user
     _check_name(memory, request.user_id, request.name)
     portfolio = Portfolio(tx.new_id(), request.user_id, request.name, 0, tx.now, tx.last_sequence + 1)
     memory.portfolios.add(portfolio)
