@@ -117,9 +117,19 @@ def test_what_was_taken_and_not_applied_is_taken_again() -> None:
     assert taken(stream, source, 10) == [1, 2, 3]
 
 
-def test_the_limit_holds_for_what_is_in_memory() -> None:
+def test_deliveries_are_taken_whole_until_the_limit_is_reached() -> None:
     source, stream = Source(5), Stream("alpha", 0, 100)
     source.last = 9
-    stream.deliver(LOG[:9])
-    assert taken(stream, source, 4) == [1, 2, 3, 4]
-    assert taken(stream, source, 4) == [5, 6, 7, 8]
+    for at in range(0, 9, 3):
+        stream.deliver(LOG[at : at + 3])
+    assert taken(stream, source, 4) == [1, 2, 3, 4, 5, 6]
+    assert taken(stream, source, 4) == [7, 8, 9]
+
+
+def test_a_delivery_with_a_gap_of_its_own_is_read_from_the_log_instead() -> None:
+    source, stream = Source(9), Stream("alpha", 0, 100)
+    source.last = 9
+    assert taken(stream, source, 9) == list(range(1, 10))
+    source.last = 14
+    stream.deliver([LOG[9], LOG[12], LOG[13]])
+    assert taken(stream, source, 9) == [10, 11, 12, 13, 14]

@@ -98,7 +98,7 @@ class Stepped:
         writer = self.writers["users"]
         user_id = f"user-{name}"
         writer._tx.begin()
-        writer._tx.origin = Origin(f"register-{name}")
+        writer._tx.for_origin(Origin(f"register-{name}"))
         writer.memory.users.add(User(user_id, name, name, None, "user", "active", 0, writer._tx.now, writer._tx.now))
         writer._tx.publish(UserCreated(user_id=user_id, user_name=name))
         writer._commit()

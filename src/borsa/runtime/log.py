@@ -124,16 +124,19 @@ LAST = Statement(sa.select(_log.c.sequence, _log.c.time).order_by(_log.c.sequenc
 _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
 
 
-class LogRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of the log; the order of its columns is what `Transaction.publish` appends."""
-
-    sequence: int
-    time: int
-    type: str
-    subject: str
-    correlation: str
-    causation: str | None
-    data: bytes
+def row_of(recorded: Recorded) -> Row:
+    """An event as a row of the log."""
+    event = recorded.event
+    return (
+        recorded.sequence,
+        recorded.time,
+        type(event).__name__,
+        event.subject,
+        recorded.correlation,
+        recorded.causation,
+        # sqlite3 asks its adapters about each value that is `bytes`, and takes a bytearray as it is: 0.4 us a row
+        bytearray(recorded.data),
+    )
 
 
 def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Recorded]:

@@ -5,7 +5,7 @@ executemany. A handler is all or nothing: what it staged before it failed is tak
 goes on. Reads that are not by primary key flush first, so that they see what was staged.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,9 @@ from borsa.runtime.store import Connection, Row, Statement, delete_by_key, selec
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K")
 V = TypeVar("V")
+
+Mark = tuple[int, Sequence[int]]
+"""How many changes were staged, and how many rows each journal had."""
 
 _as_row = msgspec.structs.astuple
 
@@ -41,7 +44,7 @@ class Session:
     @property
     def dirty(self) -> bool:
         """Is anything staged, or sent to the database, since the last commit?"""
-        return bool(self._undo) or self._sent
+        return bool(self._undo) or self._sent or any(journal.rows for journal in self._journals)
 
     def records(self, table: sa.Table, kind: type[R]) -> "Records[R]":
         """A table as a mapping from its primary key to a struct with the same columns."""
@@ -53,7 +56,11 @@ class Session:
     def journal(self, table: sa.Table, kind: type[R]) -> "Journal[R]":
         """A table that only grows."""
         _check_columns(table, kind)
-        made: Journal[R] = Journal(self, self._connection, table)
+        return self.journal_of(table, _as_row)
+
+    def journal_of(self, table: sa.Table, row_of: Callable[[R], Row]) -> "Journal[R]":
+        """A table that only grows, of things that are no rows yet: `row_of` makes them so at the commit."""
+        made = Journal(self._connection, table, row_of)
         self._journals.append(made)
         return made
 
@@ -78,15 +85,18 @@ class Session:
         """Remember how to take back the change that was just staged."""
         self._undo.append((undo, key, before))
 
-    def mark(self) -> int:
+    def mark(self) -> Mark:
         """A point to which `back_to` can return, within this transaction."""
-        return len(self._undo)
+        return len(self._undo), [len(journal.rows) for journal in self._journals]
 
-    def back_to(self, mark: int) -> None:
+    def back_to(self, mark: Mark) -> None:
         """Take back everything that was staged since a mark."""
-        while len(self._undo) > mark:
+        changes, lengths = mark
+        while len(self._undo) > changes:
             undo, key, before = self._undo.pop()
             undo(key, before)
+        for journal, length in zip(self._journals, lengths, strict=True):
+            del journal.rows[length:]
 
     def commit(self) -> None:
         """Write what is staged and make it durable."""
@@ -217,28 +227,27 @@ class Remembered(Generic[K, V]):
 
 
 class Journal(Generic[R]):
-    """A table that only grows: rows are appended, never read back, changed or removed by the writer."""
+    """A table that only grows: rows are appended, never read back, changed or removed by the writer.
 
-    def __init__(self, session: Session, connection: Connection, table: sa.Table) -> None:
-        self._session = session
+    `rows` are those that wait for the commit; appending to them is all that a row costs before it.
+    """
+
+    def __init__(self, connection: Connection, table: sa.Table, row_of: Callable[[R], Row]) -> None:
         self._connection = connection
         self._insert = Statement(sa.insert(table))
-        self._rows: list[Row] = []
+        self._row_of = row_of
+        self.rows: list[R] = []
 
     def append(self, record: R) -> None:
         """Add a row at the end."""
-        self.append_row(_as_row(record))
+        self.rows.append(record)
 
-    def append_row(self, row: Row) -> None:
-        """Add a row that is a tuple already."""
-        self._rows.append(row)
-        self._session.staged(self._drop_last, None, None)
-
-    def _drop_last(self, _key: None, _before: None) -> None:
-        self._rows.pop()
+    def extend(self, records: Iterable[R]) -> None:
+        """Add rows at the end."""
+        self.rows.extend(records)
 
     def flush(self) -> None:
         """Write the new rows, in the open transaction."""
-        if self._rows:
-            self._connection.write(self._insert, self._rows)
-            self._rows.clear()
+        if self.rows:
+            self._connection.write(self._insert, list(map(self._row_of, self.rows)))
+            self.rows = []

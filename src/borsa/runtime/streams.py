@@ -22,21 +22,26 @@ class Stream:
         self.cursor = cursor
         self.halted = False
         self._events_max = events_max
-        self._queue: deque[Recorded] = deque()
+        self._queue: deque[Sequence[Recorded]] = deque()
+        # two counts, each with one writer: the producer's thread and the consumer's
+        self._delivered = self._taken = 0
         self._behind = True
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return self._delivered - self._taken
 
     def deliver(self, events: Sequence[Recorded]) -> None:
         """Take committed events, from the producer's thread. What does not fit is read from the log later."""
-        if len(self._queue) + len(events) > self._events_max:
+        has_gap = events[-1].sequence - events[0].sequence != len(events) - 1
+        if has_gap or len(self) + len(events) > self._events_max:
             self._behind = True
             return
-        self._queue.extend(events)
+        self._delivered += len(events)
+        self._queue.append(events)
 
-    def take(self, limit: int, fetch: Fetch) -> list[Recorded]:
-        """The next events after the cursor, in sequence without a gap, each of them once."""
+    def take(self, limit: int, fetch: Fetch) -> Sequence[Recorded]:
+        """The next events after the cursor, in sequence without a gap, each of them once: whole deliveries, until
+        there are `limit` events or more."""
         if self.halted:
             return []
         ready = self._from_memory(self.cursor, limit)
@@ -48,17 +53,19 @@ class Stream:
         """Go back to the log for what was taken beyond the cursor but not applied."""
         self._behind = True
 
-    def _from_memory(self, cursor: int, limit: int) -> list[Recorded]:
+    def _from_memory(self, cursor: int, limit: int) -> Sequence[Recorded]:
         queue = self._queue
         ready: list[Recorded] = []
         while queue and len(ready) < limit:
-            event = queue[0]
-            if event.sequence > cursor + 1:
+            events = queue[0]
+            first, last = events[0].sequence, events[-1].sequence
+            if first > cursor + 1:
                 break
             queue.popleft()
-            if event.sequence == cursor + 1:
-                ready.append(event)
-                cursor += 1
+            self._taken += len(events)
+            if last > cursor:
+                ready.extend(events if first == cursor + 1 else events[cursor + 1 - first :])
+                cursor = last
         return ready
 
     def _from_log(self, fetch: Fetch) -> list[Recorded]:
@@ -91,7 +98,7 @@ class Streams:
         """Take committed events of a source."""
         self._streams[source].deliver(events)
 
-    def take(self, limit: int) -> list[tuple[Stream, list[Recorded]]]:
+    def take(self, limit: int) -> list[tuple[Stream, Sequence[Recorded]]]:
         """For each stream, the events that are next."""
         return [(stream, events) for stream in self if (events := stream.take(limit, self._fetch))]
 

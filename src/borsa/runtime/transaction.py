@@ -6,56 +6,65 @@ from borsa.events import Event
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.codec import encode
-from borsa.runtime.log import LogRow, Recorded
+from borsa.runtime.log import Recorded, row_of
 from borsa.runtime.session import Session
 
 
 class Transaction:
     """The open transaction of a writer. `now` is the same for the whole batch and never goes back;
-    `newest` are sequence and time of the last event in the log."""
+    `newest` are sequence and time of the last event in the log.
+
+    `correlation` is the id of the request that started it all, `causation` that of the event just before ("orders/7").
+    """
 
     def __init__(self, source: str, session: Session, log: sa.Table, newest: tuple[int, int], clock: Clock) -> None:
         self._committed, newest_time = newest
         # not before the newest event, also when the clock went back while nothing ran
         self.now = max(newest_time, clock.now())
-        self.origin = Origin("")
+        self.correlation = ""
+        self.causation: str | None = None
         self._source = source
-        self._session = session
-        self._log = session.journal(log, LogRow)
+        self._log = session.journal_of(log, row_of)
         self._clock = clock
-        self._events: list[Recorded] = []
 
     @property
     def last_sequence(self) -> int:
         """The sequence of the newest event of this service's log, uncommitted ones included."""
-        return self._committed + len(self._events)
+        return self._committed + len(self._log.rows)
+
+    @property
+    def events(self) -> list[Recorded]:
+        """The events of this transaction so far."""
+        return self._log.rows
 
     def begin(self) -> None:
         """Take the time for the next batch."""
         self.now = max(self.now, self._clock.now())
 
+    def for_origin(self, origin: Origin) -> None:
+        """What follows comes from a request, a sweep or a start."""
+        self.correlation = origin.correlation
+        self.causation = origin.causation
+
+    def for_event(self, cause: Recorded) -> None:
+        """What follows comes from an event."""
+        self.correlation = cause.correlation
+        self.causation = cause.id
+
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return self._clock.new_id()
 
-    def publish(self, event: Event, cause: Recorded | None = None) -> Recorded:
+    def publish(self, event: Event) -> Recorded:
         """Append an event to the log, in this transaction; it leaves once that is committed."""
-        origin = self.origin if cause is None else Origin(cause.correlation, cause.id)
-        sequence = self._committed + len(self._events) + 1
-        data = encode(event)
-        recorded = Recorded(self._source, sequence, self.now, origin.correlation, origin.causation, event, data)
-        self._events.append(recorded)
-        self._log.append_row(
-            (sequence, self.now, type(event).__name__, event.subject, origin.correlation, origin.causation, data)
+        events = self._log.rows
+        sequence = self._committed + len(events) + 1
+        recorded = Recorded(
+            self._source, sequence, self.now, self.correlation, self.causation, event, encode(event)
         )
-        self._session.staged(self._withdraw, None, None)
+        events.append(recorded)
         return recorded
 
-    def _withdraw(self, _key: None, _before: None) -> None:
-        self._events.pop()
-
-    def committed(self) -> list[Recorded]:
-        """The events of the transaction that was just committed, to be handed out."""
-        events, self._events = self._events, []
+    def committed(self, events: list[Recorded]) -> None:
+        """These events are on disk."""
         self._committed += len(events)
-        return events

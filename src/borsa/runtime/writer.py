@@ -67,7 +67,7 @@ class Writer:
         """Run what the service does before anything else: load, replay, first start."""
         for deed in self.service.starts:
             self._tx.begin()
-            self._tx.origin = Origin(f"start-{self._clock.new_id()}")
+            self._tx.for_origin(Origin(f"start-{self._clock.new_id()}"))
             deed(self._tx, self.memory, self._bus.fetch)
             self._commit()
 
@@ -141,7 +141,7 @@ class Writer:
 
     def _attempt(self, origin: Origin, question: Question | None, act: Callable[..., None], *given: Any) -> None:
         """Act, for a question or a sweep, all or nothing: a refusal or a fault takes back what it staged."""
-        self._tx.origin = origin
+        self._tx.for_origin(origin)
         mark = self._session.mark()
         try:
             act(*given)
@@ -166,7 +166,7 @@ class Writer:
 
     # events --------------------------------------------------------------------------------------------------------
 
-    def _consume(self, stream: Stream, events: list[Recorded]) -> None:
+    def _consume(self, stream: Stream, events: Sequence[Recorded]) -> None:
         takes = self.service.consumes[stream.source]
         mark = self._session.mark()
         try:
@@ -176,7 +176,7 @@ class Writer:
                 for recorded in events:
                     deed = takes.get(type(recorded.event))
                     if deed is not None:
-                        self._tx.origin = Origin(recorded.correlation, recorded.id)
+                        self._tx.for_event(recorded)
                         mark = self._session.mark()
                         deed(self._tx, self.memory, recorded.event)
                     stream.cursor = recorded.sequence
@@ -224,10 +224,11 @@ class Writer:
     # the end of a batch --------------------------------------------------------------------------------------------
 
     def _commit(self) -> None:
+        events = self._tx.events
         if self._session.dirty:
             with telemetry.commit_seconds(self.service.name):
                 self._session.commit()
-        events = self._tx.committed()
+        self._tx.committed(events)
         outcomes, self._outcomes = self._outcomes, {}
         asked, self._asked = self._asked, []
         if events:

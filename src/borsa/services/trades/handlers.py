@@ -43,10 +43,11 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
     outcomes = memory.engine.apply(inputs_of(events))
     memory.applied = events[-1].sequence
     for recorded, told in zip(events, outcomes, strict=True):
+        tx.for_event(recorded)
         for outcome in told:
             if isinstance(outcome, Fill):
                 memory.trades.add(publishing.row_of(outcome, tx.now))
-            tx.publish(publishing.event_of(outcome), recorded)
+            tx.publish(publishing.event_of(outcome))
     if memory.applied - memory.saved >= memory.settings.snapshot_events:
         memory.save_snapshot(tx.now)
 

@@ -286,7 +286,7 @@ def deposit(tx: Transaction, memory: Memory, request: Deposit) -> WalletState:
     if request.kind == "adjustment":
         _check_daily_cap(tx, memory, request)
     moves = model.deposit_moves(wallet.wallet_id, request.asset, request.delta)
-    cause = Cause(kind=request.kind, reference=tx.origin.correlation, reason=request.reason)
+    cause = Cause(kind=request.kind, reference=tx.correlation, reason=request.reason)
     post(tx, memory, moves, cause, author=request.author)
     wallet = _wallet(memory, request.wallet_id, request.user_id)
     return WalletState(wallet, memory.balances_of(wallet))
