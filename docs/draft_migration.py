@@ -86,9 +86,9 @@ def write(service: Service[Any], name: str) -> str:
     text = draft(service, name)
     if text is None:
         return f"{service.name}: the schema is what tables.py says; there is nothing to change"
-    path = migrations.SERVICES / service.name / "migrations" / f"{_next(service)}_{name}.py"
+    path = migrations.SERVICES_FOLDER / service.name / "migrations" / f"{_next(service)}_{name}.py"
     path.write_text(text)
-    for verb in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+    for verb in (["format", "--quiet"], ["check", "--fix", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *verb, str(path)], check=True)  # noqa: S603
     return f"Wrote {path}: read it, and say what becomes of the rows that are there"
 

@@ -5,17 +5,19 @@ executemany. A handler is all or nothing: what it staged before it failed is tak
 goes on. Reads that are not by primary key flush first, so that they see what was staged.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
 from borsa.runtime.store import Connection, Row, Statement, delete_by_key, select_by_key, upsert
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K")
+T = TypeVar("T")
 V = TypeVar("V")
 
 Mark = tuple[int, Sequence[int]]
@@ -58,7 +60,7 @@ class Session:
         _check_columns(table, kind)
         return self.journal_of(table, _as_row)
 
-    def journal_of(self, table: sa.Table, row_of: Callable[[R], Row]) -> "Journal[R]":
+    def journal_of(self, table: sa.Table, row_of: Callable[[T], Row]) -> "Journal[T]":
         """A table that only grows, of things that are no rows yet: `row_of` makes them so at the commit."""
         made = Journal(self._connection, table, row_of)
         self._journals.append(made)
@@ -67,6 +69,10 @@ class Session:
     def remembered(self, known: dict[K, V], keys_max: int | None = None) -> "Remembered[K, V]":
         """A mapping in memory that follows from the tables; beyond `keys_max` the oldest keys are forgotten."""
         return Remembered(self, known, keys_max)
+
+    def grouped(self, pairs: Iterable[tuple[K, V]]) -> "Grouped[K, V]":
+        """Members by group in memory, that follow from the tables."""
+        return Grouped(self, pairs)
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select, staged records included (but not what was appended to journals)."""
@@ -80,6 +86,16 @@ class Session:
     def peek(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select without what is staged: for those who know what they have staged themselves."""
         return self._connection.read(statement, **given)
+
+    def run(self, statement: Statement) -> None:
+        """Run a statement that changes rows at once, in the open transaction. It can't be taken back by `back_to`."""
+        self._sent = True
+        self._connection.write(statement, [()])
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL the database speaks."""
+        return self._connection.dialect
 
     def staged(self, undo: Callable[[Any, Any], None], key: Any, before: Any) -> None:
         """Remember how to take back the change that was just staged."""
@@ -226,23 +242,57 @@ class Remembered(Generic[K, V]):
         return self._known.items()
 
 
-class Journal(Generic[R]):
+class Grouped(Generic[K, V]):
+    """Members by group, in memory only, such as the open orders of a user. Changes are taken back with the handler."""
+
+    def __init__(self, session: Session, pairs: Iterable[tuple[K, V]]) -> None:
+        self._session = session
+        self._groups: dict[K, set[V]] = {}
+        for key, member in pairs:
+            self._add(key, member)
+
+    def of(self, key: K) -> Collection[V]:
+        """The members of a group."""
+        return self._groups.get(key, ())
+
+    def add(self, key: K, member: V) -> None:
+        """A new member."""
+        self._add(key, member)
+        self._session.staged(self._discard, key, member)
+
+    def discard(self, key: K, member: V) -> None:
+        """A member leaves; nothing happens when it was none."""
+        if member in self.of(key):
+            self._discard(key, member)
+            self._session.staged(self._add, key, member)
+
+    def _add(self, key: K, member: V) -> None:
+        self._groups.setdefault(key, set()).add(member)
+
+    def _discard(self, key: K, member: V) -> None:
+        members = self._groups[key]
+        members.discard(member)
+        if not members:
+            del self._groups[key]
+
+
+class Journal(Generic[T]):
     """A table that only grows: rows are appended, never read back, changed or removed by the writer.
 
     `rows` are those that wait for the commit; appending to them is all that a row costs before it.
     """
 
-    def __init__(self, connection: Connection, table: sa.Table, row_of: Callable[[R], Row]) -> None:
+    def __init__(self, connection: Connection, table: sa.Table, row_of: Callable[[T], Row]) -> None:
         self._connection = connection
         self._insert = Statement(sa.insert(table))
         self._row_of = row_of
-        self.rows: list[R] = []
+        self.rows: list[T] = []
 
-    def append(self, record: R) -> None:
+    def append(self, record: T) -> None:
         """Add a row at the end."""
         self.rows.append(record)
 
-    def extend(self, records: Iterable[R]) -> None:
+    def extend(self, records: Iterable[T]) -> None:
         """Add rows at the end."""
         self.rows.extend(records)
 

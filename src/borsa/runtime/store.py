@@ -89,13 +89,17 @@ class Database(Protocol):
 
 def upsert(table: sa.Table, dialect: Dialect) -> Statement:
     """Insert a row of all columns, or overwrite the one with the same primary key."""
-    make = _insert_of(dialect)
-    insert = make(table)
+    insert = _insert_of(dialect)(table)
     rest = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
     keys = [column.name for column in table.primary_key]
     if rest:
         return Statement(insert.on_conflict_do_update(index_elements=keys, set_=rest))
     return Statement(insert.on_conflict_do_nothing(index_elements=keys))
+
+
+def insert_new(table: sa.Table, dialect: Dialect) -> Any:
+    """An insert that passes over rows whose primary key is there already."""
+    return _insert_of(dialect)(table).on_conflict_do_nothing()
 
 
 def _insert_of(dialect: Dialect) -> Any:

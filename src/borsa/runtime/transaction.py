@@ -59,9 +59,7 @@ class Transaction:
         """Append an event to the log, in this transaction; it leaves once that is committed."""
         events = self._log.rows
         sequence = self._committed + len(events) + 1
-        recorded = Recorded(
-            self._source, sequence, self.now, self.correlation, self.causation, event, encode(event)
-        )
+        recorded = Recorded(self._source, sequence, self.now, self.correlation, self.causation, event, encode(event))
         events.append(recorded)
         return recorded
 

@@ -52,7 +52,7 @@ def notify(tx: Transaction, memory: Memory, user_id: str, kind: Kind, facts: Fac
     if preferences is not None and not preferences.kinds & model.BITS[kind]:
         return None
     told = Notification(tx.new_id(), user_id, kind, encode(facts), tx.causation, tx.now)
-    memory.notifications.append(told)
+    memory.add(told)
     if preferences is not None and (preferences.webhook_kinds or preferences.email_kinds):
         _send_out(tx, memory, preferences, told, kind)
     return told
@@ -217,3 +217,8 @@ def mark_delivered(tx: Transaction, memory: Memory, request: MarkDelivered) -> D
         waiting = (memory.pending.get(delivery.user_id) or 0) - 1
         memory.pending.set(delivery.user_id, waiting if waiting > 0 else None)
     return DONE
+
+
+def settle_lists(_: Transaction, memory: Memory) -> None:
+    """Bring the inboxes in order, once a second."""
+    memory.settle_lists()

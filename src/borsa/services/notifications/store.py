@@ -1,10 +1,12 @@
 """The memory of notifications: what is appended, what is kept by key, and what the door and the sender read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.notifications import tables
@@ -33,11 +35,21 @@ class Memory:
     def __init__(self, session: Session, settings: Settings) -> None:
         self.settings = settings
         self._session = session
-        self.notifications = session.journal(_n, Notification)
+        self._notifications = session.journal(_n, Notification)
+        self._of_user = tables.NOTIFICATIONS_OF_USER.opened(session)
         self.readings = session.records(_r, Reading)
         self.preferences = session.records(_p, Preferences)
         self.deliveries = session.records(_d, Delivery)
         self.pending: Remembered[str, int] = session.remembered(dict(session.read(_PENDING_OF_USERS)))
+
+    def add(self, notification: Notification) -> None:
+        """A user is told something."""
+        self._notifications.append(notification)
+        self._of_user.add(notification.notification_id, notification.user_id)
+
+    def settle_lists(self) -> None:
+        """Bring what is new in the inboxes to its place."""
+        self._of_user.settle()
 
     def told(self, notification_id: str) -> Told | None:
         """A notification that was committed before."""
@@ -47,28 +59,30 @@ class Memory:
 
 # what the door reads -----------------------------------------------------------------------------------------------
 
-_PAGE = (
-    _TOLD.where(_n.c.notification_id < sa.bindparam("before"))
-    .order_by(_n.c.notification_id.desc())
-    .limit(sa.bindparam("limit"))
-)
-_OWN = _PAGE.where(_n.c.user_id == sa.bindparam("user_id"))
-_UNREAD = _r.c.read_at.is_(None)
-_PAGES = {
-    (False, False): Statement(_PAGE),
-    (False, True): Statement(_PAGE.where(_UNREAD)),
-    (True, False): Statement(_OWN),
-    (True, True): Statement(_OWN.where(_UNREAD)),
-}
+
+def _page(item: sa.Column[str], unread: bool) -> sa.Select[Any]:
+    found = _TOLD.where(item < sa.bindparam("before")).order_by(item.desc()).limit(sa.bindparam("limit"))
+    return found.where(_r.c.read_at.is_(None)) if unread else found
+
+
+def _own(unread: bool) -> Sequence[Statement]:
+    def select(listed: sa.Table) -> sa.Select[Any]:
+        of_user = listed.c.user_id == sa.bindparam("user_id")
+        return _page(listed.c.notification_id, unread).where(of_user, listed.c.notification_id == _n.c.notification_id)
+
+    return tables.NOTIFICATIONS_OF_USER.pages(select)
+
+
+_ALL_PAGES = {unread: Statement(_page(_n.c.notification_id, unread)) for unread in (False, True)}
+_OWN_PAGES = {unread: _own(unread) for unread in (False, True)}
 _PREFERENCES = Statement(sa.select(_p).where(_p.c.user_id == sa.bindparam("user_id")))
 
 
 def notifications_page(reader: Reader, user_id: str | None, unread: bool, before: str, limit: int) -> list[Told]:
     """Notifications, newest first, older than the id `before`; of one user, or of all (None)."""
-    given: dict[str, Any] = {"before": before, "limit": limit}
-    if user_id is not None:
-        given["user_id"] = user_id
-    return [_told(row) for row in reader.read(_PAGES[user_id is not None, unread], **given)]
+    if user_id is None:
+        return [_told(row) for row in reader.read(_ALL_PAGES[unread], before=before, limit=limit)]
+    return [_told(row) for row in newest(reader, _OWN_PAGES[unread], limit, user_id=user_id, before=before)]
 
 
 def notification_by_id(reader: Reader, notification_id: str) -> Told | None:

@@ -6,6 +6,7 @@ table of its own, so that the many rows of the first are only ever appended.
 
 import sqlalchemy as sa
 
+from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 
 METADATA = sa.MetaData()
@@ -21,7 +22,11 @@ NOTIFICATIONS = strict_table(
     # the event that it tells of ("trades/1042"); the cursor sees to it that there is one for each user and kind
     sa.Column("origin", sa.Text),
     sa.Column("created_at", INTEGER, nullable=False),
-    sa.Index("notifications_of_user", "user_id", "notification_id"),
+    by_key=True,
+)
+
+NOTIFICATIONS_OF_USER = Listing(
+    "notifications_of_user", METADATA, owner="user_id", item="notification_id", kind=sa.Text
 )
 
 READINGS = strict_table(

@@ -182,10 +182,14 @@ def cancel_order(tx: Transaction, memory: Memory, asked: CancelOrder) -> OrderSt
 
 def cancel_all(tx: Transaction, memory: Memory, asked: CancelAll) -> Cancelling:
     """Ask the engine to end all open orders of a user."""
-    if asked.symbol is not None:
-        memory.market(asked.symbol)
-    mine = [order for order in memory.open_of(asked.user_id) if asked.symbol in (None, order.symbol)]
-    return Cancelling([OrderState(_request_cancel(tx, memory, order), memory.market(order.symbol)) for order in mine])
+    found = memory.markets() if asked.symbol is None else [memory.market(asked.symbol)]
+    return Cancelling(
+        [
+            OrderState(_request_cancel(tx, memory, order), market)
+            for market in found
+            for order in memory.open_of(asked.user_id, market.symbol)
+        ]
+    )
 
 
 def _request_cancel(tx: Transaction, memory: Memory, order: Order) -> Order:
@@ -237,7 +241,7 @@ def on_trade(tx: Transaction, memory: Memory, event: TradeExecuted) -> None:
 def on_closed(tx: Transaction, memory: Memory, event: OrderClosed) -> None:
     """The engine's last word on an order."""
     before = _order(memory, int(event.order_id))
-    memory.count_open(before, -1)
+    memory.end_order(before)
     after = model.closed(before, event.reason, tx.now)
     if before.status == after.status:
         # the last fill has said it already
@@ -302,6 +306,11 @@ def forget_lost_amendments(_: Transaction, memory: Memory, _fetch: Fetch) -> Non
     for order in memory.amending():
         if memory.amendments.get((order.order_id, order.amending)) is None:
             _end_amending(memory, order.order_id)
+
+
+def settle_lists(_: Transaction, memory: Memory) -> None:
+    """Bring the lists of orders in order, once a second."""
+    memory.settle_lists()
 
 
 def create_market(tx: Transaction, memory: Memory, request: CreateMarket) -> Market:

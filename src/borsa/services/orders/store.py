@@ -1,13 +1,16 @@
 """The memory of orders: orders and markets by key, what must be counted, and what the door reads."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.markets import Market
+from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.orders import tables
-from borsa.services.orders.model import TERMINAL, Amendment, Counter, LastPrice, Order
+from borsa.services.orders.model import Amendment, Counter, LastPrice, Order
 from borsa.settings import Settings
 
 _o, _m = tables.ORDERS, tables.MARKETS
@@ -15,12 +18,8 @@ _o, _m = tables.ORDERS, tables.MARKETS
 IDS_RESERVED = 10_000
 """Order ids that are reserved at once. A crash skips ids, and never uses one twice."""
 
-_OPEN = _o.c.status.not_in(TERMINAL)
-_OPEN_COUNTS = Statement(
-    sa.select(_o.c.user_id, _o.c.symbol, sa.func.count()).where(_OPEN).group_by(_o.c.user_id, _o.c.symbol)
-)
-_OPEN_OF_USER = Statement(sa.select(_o).where(_o.c.user_id == sa.bindparam("user_id"), _OPEN).order_by(_o.c.order_id))
-_AMENDING = Statement(sa.select(_o).where(_o.c.amending != 0))
+_OPEN = Statement(sa.select(_o.c.user_id, _o.c.symbol, _o.c.order_id).where(tables.IS_OPEN))
+_AMENDING = Statement(sa.select(_o).where(_o.c.amending != 0, tables.IS_OPEN))
 _BY_CLIENT_ID = Statement(
     sa.select(_o).where(
         _o.c.user_id == sa.bindparam("user_id"),
@@ -44,9 +43,8 @@ class Memory:
         self._counters = session.records(tables.COUNTERS, Counter)
         self._next_id = self._stored_ids_end()
         self._reserved = session.remembered({"ids": self._next_id})
-        self._open_counts = session.remembered(
-            {(user_id, symbol): count for user_id, symbol, count in session.read(_OPEN_COUNTS)}
-        )
+        self._open = session.grouped(((user_id, symbol), order_id) for user_id, symbol, order_id in session.read(_OPEN))
+        self._of_user = tables.ORDERS_OF_USER.opened(session)
         self._recent_client_ids: Remembered[tuple[str, str], int] = session.remembered({}, settings.cached_records_max)
         # client ids of orders that wait for their hold, and holds that will never have an order. Both only concern
         # deeds that are under way in this process: a restart ends these, and order ids are never used again.
@@ -108,26 +106,31 @@ class Memory:
     def add_order(self, order: Order) -> None:
         """A new order, open from now on."""
         self.orders.add(order)
-        self.count_open(order, 1)
+        self._of_user.add(order.order_id, order.user_id)
+        self._open.add((order.user_id, order.symbol), order.order_id)
         if order.client_order_id is not None:
             self._recent_client_ids.set((order.user_id, order.client_order_id), order.order_id)
 
-    def open_of(self, user_id: str) -> list[Order]:
-        """A user's open orders, oldest first."""
-        return [self.orders.load(row) for row in self._session.read(_OPEN_OF_USER, user_id=user_id)]
+    def end_order(self, order: Order) -> None:
+        """An order is not open any more."""
+        self._open.discard((order.user_id, order.symbol), order.order_id)
+
+    def open_count(self, user_id: str, symbol: str) -> int:
+        """How many orders a user has open in a market."""
+        return len(self._open.of((user_id, symbol)))
+
+    def open_of(self, user_id: str, symbol: str) -> list[Order]:
+        """A user's open orders in a market, oldest first."""
+        found = (self.orders.get(order_id) for order_id in sorted(self._open.of((user_id, symbol))))
+        return [order for order in found if order is not None]
 
     def amending(self) -> list[Order]:
         """Orders with an amendment in flight."""
         return [self.orders.load(row) for row in self._session.read(_AMENDING)]
 
-    def open_count(self, user_id: str, symbol: str) -> int:
-        """How many orders a user has open in a market."""
-        return self._open_counts.get((user_id, symbol)) or 0
-
-    def count_open(self, order: Order, change: int) -> None:
-        """An order of a user and market was opened (1) or closed (-1)."""
-        count = self.open_count(order.user_id, order.symbol) + change
-        self._open_counts.set((order.user_id, order.symbol), count or None)
+    def settle_lists(self) -> None:
+        """Bring what is new in the lists of orders to its place."""
+        self._of_user.settle()
 
 
 # what the door reads -----------------------------------------------------------------------------------------------
@@ -138,19 +141,27 @@ def _given(name: str, column: sa.Column[str]) -> sa.ColumnElement[bool]:
     return sa.or_(value.is_(None), column == value)
 
 
-_PAGE = (
-    sa.select(_o)
-    .where(
-        _o.c.order_id < sa.bindparam("before"),
-        _given("symbol", _o.c.symbol),
-        _given("status", _o.c.status),
-        _given("client_order_id", _o.c.client_order_id),
+def _filtered(item: sa.Column[int]) -> sa.Select[Any]:
+    return (
+        sa.select(_o)
+        .where(
+            item < sa.bindparam("before"),
+            _given("symbol", _o.c.symbol),
+            _given("status", _o.c.status),
+            _given("client_order_id", _o.c.client_order_id),
+        )
+        .order_by(item.desc())
+        .limit(sa.bindparam("limit"))
     )
-    .order_by(_o.c.order_id.desc())
-    .limit(sa.bindparam("limit"))
-)
-_ALL_PAGE = Statement(_PAGE)
-_OWN_PAGE = Statement(_PAGE.where(_o.c.user_id == sa.bindparam("user_id")))
+
+
+def _of_user(listed: sa.Table) -> sa.Select[Any]:
+    mine = _filtered(listed.c.order_id).where(listed.c.user_id == sa.bindparam("user_id"))
+    return mine.join_from(listed, _o, _o.c.order_id == listed.c.order_id)
+
+
+_ALL_PAGE = Statement(_filtered(_o.c.order_id))
+_OWN_PAGES = tables.ORDERS_OF_USER.pages(_of_user)
 _ONE = Statement(sa.select(_o).where(_o.c.order_id == sa.bindparam("order_id")))
 _MARKET = Statement(sa.select(_m).where(_m.c.symbol == sa.bindparam("symbol")))
 
@@ -170,11 +181,10 @@ def orders_page(
         "status": status,
         "client_order_id": client_order_id,
         "before": before,
-        "limit": limit,
     }
     if user_id is None:
-        return [Order(*row) for row in reader.read(_ALL_PAGE, **given)]
-    return [Order(*row) for row in reader.read(_OWN_PAGE, user_id=user_id, **given)]
+        return [Order(*row) for row in reader.read(_ALL_PAGE, limit=limit, **given)]
+    return [Order(*row) for row in newest(reader, _OWN_PAGES, limit, user_id=user_id, **given)]
 
 
 def order_by_id(reader: Reader, order_id: int) -> Order | None:

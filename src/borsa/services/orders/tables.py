@@ -2,10 +2,14 @@
 
 import sqlalchemy as sa
 
+from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 
 METADATA = sa.MetaData()
 runtime_tables(METADATA)
+
+IS_OPEN = sa.text("status IN ('pending', 'open', 'partially_filled')")
+"""Said as text, as in the index: bound values would not find it."""
 
 _client_id_given = sa.text("client_order_id IS NOT NULL")
 
@@ -40,7 +44,7 @@ ORDERS = strict_table(
     sa.Column("created_at", INTEGER, nullable=False),
     sa.Column("updated_at", INTEGER, nullable=False),
     sa.CheckConstraint("filled >= 0 AND (filled <= quantity OR quantity = 0)", name="orders_not_overfilled"),
-    sa.Index("orders_of_user", "user_id", "order_id"),
+    sa.Index("orders_open", "order_id", "user_id", "symbol", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     sa.Index(
         "orders_client_id",
         "user_id",
@@ -50,6 +54,8 @@ ORDERS = strict_table(
         postgresql_where=_client_id_given,
     ),
 )
+
+ORDERS_OF_USER = Listing("orders_of_user", METADATA, owner="user_id", item="order_id", kind=INTEGER)
 
 MARKETS = strict_table(
     "markets",

@@ -46,10 +46,15 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
         tx.for_event(recorded)
         for outcome in told:
             if isinstance(outcome, Fill):
-                memory.trades.add(publishing.row_of(outcome, tx.now))
+                memory.add_trade(publishing.row_of(outcome, tx.now))
             tx.publish(publishing.event_of(outcome))
     if memory.applied - memory.saved >= memory.settings.snapshot_events:
         memory.save_snapshot(tx.now)
+
+
+def settle_lists(_: Transaction, memory: Memory) -> None:
+    """Bring the lists of trades in order, once a second."""
+    memory.settle_lists()
 
 
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:

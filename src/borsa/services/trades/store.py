@@ -1,10 +1,12 @@
 """The memory of trades: the engine, the rows of its trades, its snapshots, and what the door reads."""
 
 import hashlib
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
+from borsa.runtime.listing import newest
 from borsa.runtime.session import Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.trades import tables
@@ -42,6 +44,17 @@ class Memory:
         self.trades = session.records(_t, Trade)
         self.snapshots = session.records(_s, Snapshot)
         self._session = session
+        self._of_user = tables.TRADES_OF_USER.opened(session)
+
+    def add_trade(self, trade: Trade) -> None:
+        """A new trade, in the lists of both its users."""
+        self.trades.add(trade)
+        for user_id in {trade.buyer_id, trade.seller_id}:
+            self._of_user.add(trade.trade_id, user_id)
+
+    def settle_lists(self) -> None:
+        """Bring what is new in the lists of trades to its place."""
+        self._of_user.settle()
 
     @property
     def cursor(self) -> int:
@@ -94,23 +107,22 @@ class Memory:
 # what the door reads -----------------------------------------------------------------------------------------------
 
 
-def _page(*where: sa.ColumnElement[bool]) -> Statement:
-    return Statement(
-        sa.select(_t)
-        .where(_t.c.trade_id < sa.bindparam("before"), *where)
-        .order_by(_t.c.trade_id.desc())
-        .limit(sa.bindparam("limit"))
-    )
+def _page(item: sa.Column[int], *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(_t).where(item < sa.bindparam("before"), *where).order_by(item.desc()).limit(sa.bindparam("limit"))
+
+
+def _of_user(listed: sa.Table) -> sa.Select[Any]:
+    mine = _page(listed.c.trade_id, listed.c.user_id == sa.bindparam("user_id"), _SYMBOL, _ORDER)
+    return mine.join_from(listed, _t, _t.c.trade_id == listed.c.trade_id)
 
 
 _symbol = sa.bindparam("symbol", type_=sa.Text)
 _order = sa.bindparam("order_id", type_=sa.BigInteger)
 _SYMBOL = sa.or_(_symbol.is_(None), _t.c.symbol == _symbol)
 _ORDER = sa.or_(_order.is_(None), _t.c.buy_order_id == _order, _t.c.sell_order_id == _order)
-_ALL = _page(_SYMBOL, _ORDER)
-_BOUGHT = _page(_t.c.buyer_id == sa.bindparam("user_id"), _SYMBOL, _ORDER)
-_SOLD = _page(_t.c.seller_id == sa.bindparam("user_id"), _SYMBOL, _ORDER)
-_TAPE = _page(_t.c.symbol == sa.bindparam("symbol"), _t.c.block == 0)
+_ALL = Statement(_page(_t.c.trade_id, _SYMBOL, _ORDER))
+_OWN = tables.TRADES_OF_USER.pages(_of_user)
+_TAPE = Statement(_page(_t.c.trade_id, _t.c.symbol == sa.bindparam("symbol"), _t.c.block == 0))
 _ONE = Statement(sa.select(_t).where(_t.c.trade_id == sa.bindparam("trade_id")))
 
 
@@ -118,11 +130,10 @@ def trades_page(
     reader: Reader, user_id: str | None, symbol: str | None, order_id: int | None, before: int, limit: int
 ) -> list[Trade]:
     """Trades of one user, or of all (None), newest first."""
-    given = {"symbol": symbol, "order_id": order_id, "before": before, "limit": limit}
+    given = {"symbol": symbol, "order_id": order_id, "before": before}
     if user_id is None:
-        return [Trade(*row) for row in reader.read(_ALL, **given)]
-    rows = set(reader.read(_BOUGHT, user_id=user_id, **given)) | set(reader.read(_SOLD, user_id=user_id, **given))
-    return [Trade(*row) for row in sorted(rows, reverse=True)[:limit]]
+        return [Trade(*row) for row in reader.read(_ALL, limit=limit, **given)]
+    return [Trade(*row) for row in newest(reader, _OWN, limit, user_id=user_id, **given)]
 
 
 def trade_by_id(reader: Reader, trade_id: int) -> Trade | None:

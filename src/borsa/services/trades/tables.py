@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 
 METADATA = sa.MetaData()
@@ -32,10 +33,10 @@ TRADES = strict_table(
     sa.CheckConstraint("price > 0 AND quantity > 0 AND notional > 0", name="trades_have_value"),
     sa.CheckConstraint("buyer_fee BETWEEN 0 AND quantity", name="trades_buyer_fee"),
     sa.CheckConstraint("seller_fee BETWEEN 0 AND notional", name="trades_seller_fee"),
-    sa.Index("trades_of_buyer", "buyer_id", "trade_id"),
-    sa.Index("trades_of_seller", "seller_id", "trade_id"),
     sa.Index("trades_of_market", "symbol", "trade_id"),
 )
+
+TRADES_OF_USER = Listing("trades_of_user", METADATA, owner="user_id", item="trade_id", kind=INTEGER)
 
 SNAPSHOTS = strict_table(
     "snapshots",

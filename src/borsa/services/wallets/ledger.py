@@ -40,6 +40,7 @@ def post(
     for line, move in enumerate(moves):
         memory.postings.append(Posting(entry_id, line, move.wallet_id, move.asset, move.bucket, move.amount))
     for wallet_id in wallets_in(moves):
+        memory.entries_of.add(entry_id, wallet_id)
         _tell(tx, memory, wallet_id, before, (of_wallet or {}).get(wallet_id, cause), entry_id)
     return entry_id
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.wallets import tables
@@ -44,6 +45,7 @@ class Memory:
         self.assets = session.records(tables.ASSETS, Asset)
         self.entries = session.journal(_e, Entry)
         self.postings = session.journal(_p, Posting)
+        self.entries_of = tables.ENTRIES_OF_WALLET.opened(session)
         self.unconfirmed: Remembered[str, int] = session.remembered(dict(session.read(_OPEN_HOLDS)))
         self._numbers = session.remembered({"entry": int(session.read(_LAST_ENTRY)[0][0] or 0)})
         self._default: dict[str, str] = {}
@@ -99,12 +101,13 @@ _ALL_PAGE = Statement(_PAGE)
 _OWN_PAGE = Statement(_PAGE.where(_w.c.user_id == sa.bindparam("user_id")))
 _ONE = Statement(sa.select(_w).where(_w.c.wallet_id == sa.bindparam("wallet_id")))
 _BALANCES = Statement(sa.select(_b).where(_b.c.wallet_id == sa.bindparam("wallet_id")).order_by(_b.c.asset))
-_ENTRY_IDS = Statement(
-    sa.select(_p.c.entry_id)
-    .where(_p.c.wallet_id == sa.bindparam("wallet_id"), _p.c.entry_id < sa.bindparam("before"))
-    .distinct()
-    .order_by(_p.c.entry_id.desc())
-    .limit(sa.bindparam("limit"))
+_ENTRY_IDS = tables.ENTRIES_OF_WALLET.pages(
+    lambda listed: (
+        sa.select(listed.c.entry_id)
+        .where(listed.c.wallet_id == sa.bindparam("wallet_id"), listed.c.entry_id < sa.bindparam("before"))
+        .order_by(listed.c.entry_id.desc())
+        .limit(sa.bindparam("limit"))
+    )
 )
 _ENTRY = Statement(sa.select(_e).where(_e.c.entry_id == sa.bindparam("entry_id")))
 _LINES = Statement(
@@ -143,7 +146,7 @@ class EntryLines(msgspec.Struct, frozen=True):
 def entries_page(reader: Reader, wallet_id: str, before: int, limit: int) -> list[EntryLines]:
     """Ledger entries that touch a wallet, newest first, older than the entry `before`."""
     found = []
-    for (entry_id,) in reader.read(_ENTRY_IDS, wallet_id=wallet_id, before=before, limit=limit):
+    for (entry_id,) in newest(reader, _ENTRY_IDS, limit, wallet_id=wallet_id, before=before):
         entry = Entry(*reader.read(_ENTRY, entry_id=entry_id)[0])
         lines = [Posting(*row) for row in reader.read(_LINES, entry_id=entry_id, wallet_id=wallet_id)]
         found.append(EntryLines(entry, lines))

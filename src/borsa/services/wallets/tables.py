@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 
 METADATA = sa.MetaData()
@@ -55,9 +56,10 @@ POSTINGS = strict_table(
     sa.Column("asset", sa.Text, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
     sa.Column("amount", INTEGER, nullable=False),
-    sa.Index("postings_of_wallet", "wallet_id", "entry_id"),
     by_key=True,
 )
+
+ENTRIES_OF_WALLET = Listing("entries_of_wallet", METADATA, owner="wallet_id", item="entry_id", kind=INTEGER)
 
 HOLDS = strict_table(
     "holds",
