@@ -28,6 +28,7 @@ OPEN, CANCEL_ONLY, HALTED = "open", "cancel_only", "halted"
 _PLACES_SHOWN = {"USD": 2, "EUR": 2, "USDT": 2}
 
 
+@lru_cache(maxsize=65_536)
 def amount_text(asset: str, units: int) -> str:
     """An amount of an asset as it stands on the wire; dollars show at least two places."""
     return money.write(units, ASSET_SCALE, _PLACES_SHOWN.get(asset, 0))

@@ -14,7 +14,7 @@ class Transaction:
     """The open transaction of a writer. `now` is the same for the whole batch and never goes back;
     `newest` are sequence and time of the last event in the log.
 
-    `correlation` is the id of the request that started it all, `causation` that of the event just before ("orders/7").
+    `correlation` is the id of the request that started it all.
     """
 
     def __init__(self, source: str, session: Session, log: sa.Table, newest: tuple[int, int], clock: Clock) -> None:
@@ -22,7 +22,8 @@ class Transaction:
         # not before the newest event, also when the clock went back while nothing ran
         self.now = max(newest_time, clock.now())
         self.correlation = ""
-        self.causation: str | None = None
+        self._causation: str | None = None
+        self._cause: Recorded | None = None
         self._source = source
         self._log = session.journal_of(log, row_of)
         self._clock = clock
@@ -44,12 +45,18 @@ class Transaction:
     def for_origin(self, origin: Origin) -> None:
         """What follows comes from a request, a sweep or a start."""
         self.correlation = origin.correlation
-        self.causation = origin.causation
+        self._causation = origin.causation
+        self._cause = None
 
     def for_event(self, cause: Recorded) -> None:
         """What follows comes from an event."""
         self.correlation = cause.correlation
-        self.causation = cause.id
+        self._cause = cause
+
+    @property
+    def causation(self) -> str | None:
+        """The id of the event just before ("orders/7"); None for what nothing but a request caused."""
+        return self._causation if self._cause is None else self._cause.id
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""

@@ -4,12 +4,13 @@ Nobody is answered and no event leaves before the commit is on disk. A writer is
 of its own: `worker.py` turns the crank, and a simulation can turn it in any order.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from borsa.errors import Refused
+from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
@@ -173,19 +174,36 @@ class Writer:
             if isinstance(takes, Batch):
                 takes.deed(self._tx, self.memory, events)
             else:
-                for recorded in events:
-                    deed = takes.get(type(recorded.event))
-                    if deed is not None:
-                        self._tx.for_event(recorded)
-                        mark = self._session.mark()
-                        deed(self._tx, self.memory, recorded.event)
-                    stream.cursor = recorded.sequence
+                self._apply(takes, events)
         except Exception as error:
             self._session.back_to(mark)
-            self._poisoned(stream, error)
+            self._up_to_the_poison(stream, events, error)
         else:
             stream.cursor = events[-1].sequence
         self.streams.store(stream)
+
+    def _apply(self, takes: Mapping[type[Event], Deed], events: Iterable[Recorded]) -> None:
+        for recorded in events:
+            deed = takes.get(type(recorded.event))
+            if deed is not None:
+                self._tx.for_event(recorded)
+                deed(self._tx, self.memory, recorded.event)
+
+    def _up_to_the_poison(self, stream: Stream, events: Sequence[Recorded], error: Exception) -> None:
+        """Apply one by one what many at a time could not be, as far as it goes."""
+        takes = self.service.consumes[stream.source]
+        if isinstance(takes, Batch):
+            self._poisoned(stream, error)
+            return
+        for recorded in events:
+            mark = self._session.mark()
+            try:
+                self._apply(takes, (recorded,))
+            except Exception as first:
+                self._session.back_to(mark)
+                self._poisoned(stream, first)
+                return
+            stream.cursor = recorded.sequence
 
     def _poisoned(self, stream: Stream, error: Exception) -> None:
         sequence = stream.cursor + 1

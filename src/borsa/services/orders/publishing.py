@@ -32,8 +32,10 @@ def cancelled(order: Order, market: Market) -> OrderCancelled:
 
 
 def _facts(order: Order, market: Market) -> dict[str, Any]:
-    held = amount_text(market.base if order.side == "sell" else market.quote, order.held)
-    return order_texts(order, market) | {"side": order.side, "held": held}
+    facts = order_texts(order, market)
+    facts["side"] = order.side
+    facts["held"] = amount_text(market.base if order.side == "sell" else market.quote, order.held)
+    return facts
 
 
 def order_texts(order: Order, market: Market) -> dict[str, Any]:

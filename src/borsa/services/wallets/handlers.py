@@ -48,7 +48,7 @@ DONE = Done()
 
 def hold_funds(tx: Transaction, memory: Memory, request: HoldFunds) -> HoldPlaced | Refused:
     """Reserve funds for an order; the same id asked again has the same answer."""
-    known = memory.holds.get(request.hold_id)
+    known = memory.known_hold(request.hold_id, request.order_id)
     if known is not None:
         return _known(known, request)
     try:

@@ -7,16 +7,7 @@ import msgspec
 from borsa.events import BalanceChange, Cause, WalletUpdated
 from borsa.markets import amount_text
 from borsa.runtime.transaction import Transaction
-from borsa.services.wallets.model import (
-    Balance,
-    Entry,
-    Move,
-    Posting,
-    Wallet,
-    check_balanced,
-    moved,
-    wallets_in,
-)
+from borsa.services.wallets.model import FEES, WORLD, Balance, Entry, Move, Posting, Wallet, check_balanced, moved
 from borsa.services.wallets.store import Memory
 
 
@@ -35,18 +26,29 @@ def post(
     """
     check_balanced(moves)
     entry_id = memory.next_entry_id()
-    before = _apply(memory, moves, entry_id)
+    changed = _apply(memory, moves, entry_id)
     memory.entries.append(Entry(entry_id, tx.now, cause.kind, cause.reference, cause.reason, author))
-    for line, move in enumerate(moves):
-        memory.postings.append(Posting(entry_id, line, move.wallet_id, move.asset, move.bucket, move.amount))
-    for wallet_id in wallets_in(moves):
+    memory.postings.extend(
+        [
+            Posting(entry_id, line, move.wallet_id, move.asset, move.bucket, move.amount)
+            for line, move in enumerate(moves)
+        ]
+    )
+    for wallet_id, changes in changed.items():
+        if wallet_id in (WORLD, FEES):
+            continue
         memory.entries_of.add(entry_id, wallet_id)
-        _tell(tx, memory, wallet_id, before, (of_wallet or {}).get(wallet_id, cause), entry_id)
+        own_cause = cause if of_wallet is None else of_wallet.get(wallet_id, cause)
+        tx.publish(_news(memory, wallet_id, changes, own_cause, entry_id))
     return entry_id
 
 
-def _apply(memory: Memory, moves: Sequence[Move], entry_id: int) -> dict[tuple[str, str], Balance]:
-    """Change the balances; gives them as they were before. Nothing is staged when one of them may not change so."""
+Changes = list[tuple[Balance, Balance]]
+"""Balances of one wallet before and after an entry."""
+
+
+def _apply(memory: Memory, moves: Sequence[Move], entry_id: int) -> dict[str, Changes]:
+    """Change the balances; gives what changed in each wallet. Nothing is staged when one of them may not change so."""
     before: dict[tuple[str, str], Balance] = {}
     after: dict[tuple[str, str], Balance] = {}
     for move in moves:
@@ -54,61 +56,46 @@ def _apply(memory: Memory, moves: Sequence[Move], entry_id: int) -> dict[tuple[s
         balance = after.get(key)
         if balance is None:
             balance = before[key] = memory.balance(*key)
-        after[key] = moved(balance, move.bucket, move.amount)
-    for balance in after.values():
-        memory.balances.put(msgspec.structs.replace(balance, version=entry_id))
-    return before
+        after[key] = moved(balance, move.bucket, move.amount, entry_id)
+    changed: dict[str, Changes] = {}
+    for key, balance in after.items():
+        memory.balances.put(balance)
+        changed.setdefault(key[0], []).append((before[key], balance))
+    return changed
 
 
-def _tell(
-    tx: Transaction,
-    memory: Memory,
-    wallet_id: str,
-    before: dict[tuple[str, str], Balance],
-    cause: Cause,
-    entry_id: int,
-) -> None:
+def _news(memory: Memory, wallet_id: str, changes: Changes, cause: Cause, entry_id: int) -> WalletUpdated:
     wallet = memory.wallets.get(wallet_id)
     if wallet is None:
         raise LookupError(f"entry {entry_id} touches an unknown wallet {wallet_id}")
-    wallet = _with_assets(memory, wallet, before)
-    changes = [
-        _change(memory.balance(wallet_id, asset), balance)
-        for (owner, asset), balance in before.items()
-        if owner == wallet_id
-    ]
-    totals = {
-        balance.asset: amount_text(balance.asset, balance.available + balance.held)
-        for balance in memory.balances_of(wallet)
-    }
-    tx.publish(
-        WalletUpdated(
-            wallet_id=wallet_id,
-            user_id=wallet.user_id,
-            balance=totals,
-            changes=changes,
-            cause=cause,
-            version=entry_id,
-        )
+    for _, after in changes:
+        if after.asset not in wallet.assets:
+            wallet = _with_asset(memory, wallet, after.asset)
+    return WalletUpdated(
+        wallet_id=wallet_id,
+        user_id=wallet.user_id,
+        balance={each.asset: amount_text(each.asset, each.total) for each in memory.balances_of(wallet)},
+        changes=[_change(before, after) for before, after in changes],
+        cause=cause,
+        version=entry_id,
     )
 
 
-def _with_assets(memory: Memory, wallet: Wallet, before: dict[tuple[str, str], Balance]) -> Wallet:
+def _with_asset(memory: Memory, wallet: Wallet, asset: str) -> Wallet:
     known = wallet.assets.split()
-    fresh = [asset for owner, asset in before if owner == wallet.wallet_id and asset not in known]
-    if fresh:
-        wallet = msgspec.structs.replace(wallet, assets=" ".join(known + fresh))
-        memory.wallets.put(wallet)
+    if asset in known:
+        return wallet  # as part of another asset's name it was not meant
+    wallet = msgspec.structs.replace(wallet, assets=" ".join([*known, asset]))
+    memory.wallets.put(wallet)
     return wallet
 
 
-def _change(after: Balance, before: Balance) -> BalanceChange:
-    asset = after.asset
-    total = after.available + after.held
+def _change(before: Balance, after: Balance) -> BalanceChange:
+    asset, total = after.asset, after.total
     return BalanceChange(
-        asset=asset,
-        delta=amount_text(asset, total - before.available - before.held),
-        balance=amount_text(asset, total),
-        available=amount_text(asset, after.available),
-        held=amount_text(asset, after.held),
+        asset,
+        amount_text(asset, total - before.total),
+        amount_text(asset, total),
+        amount_text(asset, after.available),
+        amount_text(asset, after.held),
     )

@@ -4,7 +4,7 @@ Every entry sums to zero per asset over users' available and held, fees, and the
 of its postings; a hold is a reservation for one order and never spends more than was placed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -43,6 +43,11 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
     available: int
     held: int
     version: int
+
+    @property
+    def total(self) -> int:
+        """Units owned."""
+        return self.available + self.held
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -259,7 +264,7 @@ def check_balanced(moves: Sequence[Move]) -> None:
         raise ValueError(f"unbalanced entry: {moves}")
 
 
-def moved(balance: Balance, bucket: str, amount: int) -> Balance:
+def moved(balance: Balance, bucket: str, amount: int, entry_id: int) -> Balance:
     """The balance after a posting; a refusal when a user would be left below zero, or the sum is too large."""
     available, held = balance.available, balance.held
     if bucket == AVAILABLE:
@@ -270,9 +275,4 @@ def moved(balance: Balance, bucket: str, amount: int) -> Balance:
         raise Refused("insufficient_funds", f"There is not enough {balance.asset} available")
     if abs(available) > UNITS_MAX or available + held > UNITS_MAX:
         raise Refused("amount_too_large")
-    return Balance(balance.wallet_id, balance.asset, available, held, balance.version)
-
-
-def wallets_in(moves: Iterable[Move]) -> list[str]:
-    """The users' wallets that moves touch, in their order."""
-    return list(dict.fromkeys(move.wallet_id for move in moves if move.wallet_id not in (WORLD, FEES)))
+    return Balance(balance.wallet_id, balance.asset, available, held, entry_id)

@@ -14,6 +14,7 @@ from borsa.settings import Settings
 
 _w, _b, _e, _p, _h = tables.WALLETS, tables.BALANCES, tables.ENTRIES, tables.POSTINGS, tables.HOLDS
 
+_NEWEST_ORDER = Statement(sa.select(sa.func.max(_h.c.order_id)))
 _LAST_ENTRY = Statement(sa.select(sa.func.max(_e.c.entry_id)))
 # said as text, as in the index: a bound value would not find it
 _OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(sa.text("status = 'open'")))
@@ -49,6 +50,15 @@ class Memory:
         self.unconfirmed: Remembered[str, int] = session.remembered(dict(session.read(_OPEN_HOLDS)))
         self._numbers = session.remembered({"entry": int(session.read(_LAST_ENTRY)[0][0] or 0)})
         self._default: dict[str, str] = {}
+        self._newest_order = int(session.read(_NEWEST_ORDER)[0][0] or 0)
+
+    def known_hold(self, hold_id: str, order_id: int) -> Hold | None:
+        """The hold with an id, if there is one. Of an order that is newer than all before there is none: the database
+        is not asked."""
+        if order_id > self._newest_order:
+            self._newest_order = order_id
+            return None
+        return self.holds.get(hold_id)
 
     def next_entry_id(self) -> int:
         """The number of the next entry of the ledger: dense, from 1."""

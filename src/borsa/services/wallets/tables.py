@@ -75,6 +75,7 @@ HOLDS = strict_table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("placed_at", INTEGER, nullable=False),
     sa.CheckConstraint("spent >= 0 AND released >= 0 AND spent + released <= placed", name="holds_add_up"),
+    sa.Index("holds_of_order", "order_id"),
     sa.Index("holds_open", "status", sqlite_where=_OPEN, postgresql_where=_OPEN),
     by_key=True,
 )

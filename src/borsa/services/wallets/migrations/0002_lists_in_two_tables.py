@@ -31,4 +31,5 @@ def upgrade() -> None:
         "INSERT INTO entries_of_wallet SELECT DISTINCT wallet_id, entry_id FROM postings"
         " WHERE wallet_id NOT IN ('world', 'fees') ORDER BY wallet_id, entry_id"
     )
+    op.create_index("holds_of_order", "holds", ["order_id"], unique=False)
     op.drop_index("postings_of_wallet", table_name="postings")
