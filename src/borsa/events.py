@@ -11,7 +11,7 @@ import msgspec
 from msgspec import field
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A fact. `source` is the service that publishes it."""
 
     source: ClassVar[str]
@@ -263,7 +263,7 @@ class CrossRejected(EngineEvent, frozen=True, kw_only=True):
 # wallets -----------------------------------------------------------------------------------------------------------
 
 
-class BalanceChange(msgspec.Struct, frozen=True, rename="camel"):
+class BalanceChange(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One asset of a wallet after a change, and by how much its total moved."""
 
     asset: str
@@ -278,7 +278,7 @@ class BalanceChange(msgspec.Struct, frozen=True, rename="camel"):
         return bool(self.delta.strip("0."))
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     """Why money moved: `kind` is hold, release, trade, bust, adjustment or faucet; a trade names its price."""
 
     kind: str

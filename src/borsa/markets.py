@@ -63,7 +63,7 @@ def notional_units(price: str, quantity: int) -> int:
     return cost
 
 
-class Market(msgspec.Struct, frozen=True):
+class Market(msgspec.Struct, frozen=True, gc=False):
     """A tradable pair and its grid.
 
     `tick` is the price step in 10**-8 quote per base, `lot` the quantity step in units of the base asset,

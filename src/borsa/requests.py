@@ -15,7 +15,7 @@ from borsa.errors import Refused
 ReplyT = TypeVar("ReplyT")
 
 
-class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True):
+class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=False):
     """A question for one service; the type parameter is the reply's type."""
 
     answered_by: ClassVar[str]

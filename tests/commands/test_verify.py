@@ -360,7 +360,7 @@ def random_orders(exchange: Stepped, dice: random.Random, users: list[str], roun
             else:
                 exchange.put(cancel(*dice.choice(placed[-40:])))
         for _ in range(dice.randint(0, 12)):
-            exchange.writers[dice.choice(app.TURN)].step()
+            dice.choice(app.turn(exchange.writers))()
         for token in [token for token in waiting if token in exchange.outcomes.of]:
             outcome, user = exchange.outcomes.of.pop(token), waiting.pop(token)
             if not isinstance(outcome, Exception):

@@ -71,9 +71,8 @@ class Stepped:
 
     def settle(self) -> None:
         """Step everybody in the order of an exchange until nothing waits."""
-        followers = [name for name in self.writers if name not in app.TURN]
-        turn = [self.writers[name] for name in (*app.TURN, *followers)]
-        while sum(writer.step() for writer in turn):
+        steps = [*app.turn(self.writers), *(self.writers[name].step for name in app.FOLLOWERS)]
+        while sum(step() for step in steps):
             pass
 
     def put(self, request: Request[Any], once: Once | None = None) -> int:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 
 from borsa.runtime.clock import Clock
-from borsa.runtime.writer import Writer
 
 IDLE_SECONDS = 0.25
 """How long an idle worker sleeps when nothing wakes it: sweeps are due in seconds."""
@@ -12,12 +11,15 @@ IDLE_SECONDS = 0.25
 FOLLOW_NS = 50_000_000
 """How long followers wait for their turn while others are busy, in nanoseconds."""
 
+Step = Callable[[], bool]
+"""A writer's `step` or `hear`: False when there was nothing to do."""
+
 
 class Worker:
-    """Steps its writers in a fixed order for as long as any of them has something to do, then sleeps.
+    """Takes the steps of its writers in a fixed order for as long as any of them has something to do, then sleeps.
 
     One thread for all writers of a process: while a commit waits for the disk the interpreter is free for HTTP, and
-    no two writers ever wait for each other. A writer may stand in the order more than once.
+    no two writers ever wait for each other. A writer may have several steps in a turn.
 
     Followers, whom no request waits for, take their turn when there is nothing else to do, and under load every
     FOLLOW_NS: one large commit of theirs costs far less than many small ones that touch the same pages.
@@ -26,8 +28,8 @@ class Worker:
     def __init__(self, clock: Clock, failed: Callable[[BaseException], None]) -> None:
         self._failed = failed
         self._clock = clock
-        self._order: Sequence[Writer] = ()
-        self._followers: Sequence[Writer] = ()
+        self._steps: Sequence[Step] = ()
+        self._followers: Sequence[Step] = ()
         self._awake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="borsa-writers", daemon=True)
@@ -37,9 +39,9 @@ class Worker:
         if not self._awake.is_set():
             self._awake.set()
 
-    def start(self, order: Sequence[Writer], followers: Sequence[Writer] = ()) -> None:
-        """Begin to step these writers."""
-        self._order = order
+    def start(self, steps: Sequence[Step], followers: Sequence[Step] = ()) -> None:
+        """Begin to take these steps, in turns."""
+        self._steps = steps
         self._followers = followers
         self._thread.start()
 
@@ -55,7 +57,7 @@ class Worker:
         try:
             while True:
                 self._awake.clear()
-                busy = _turn(self._order)
+                busy = _turn(self._steps)
                 if not busy or self._clock.ticks() >= follow_at:
                     busy = _turn(self._followers) or busy
                     follow_at = self._clock.ticks() + FOLLOW_NS
@@ -68,8 +70,8 @@ class Worker:
             self._failed(error)
 
 
-def _turn(writers: Sequence[Writer]) -> bool:
+def _turn(steps: Sequence[Step]) -> bool:
     busy = False
-    for writer in writers:
-        busy = writer.step() or busy
+    for step in steps:
+        busy = step() or busy
     return busy

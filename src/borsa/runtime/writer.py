@@ -16,7 +16,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
 from borsa.runtime.bus import Bus, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock
-from borsa.runtime.inbox import Inbox, Question, Suspended
+from borsa.runtime.inbox import Inbox, Item, Question, Suspended
 from borsa.runtime.log import DeadLetter, Recorded, newest
 from borsa.runtime.service import Batch, Deed, Service, Sweep
 from borsa.runtime.session import Session
@@ -82,6 +82,18 @@ class Writer:
         items = self.inbox.take(self._requests_max)
         arrived = self.streams.take(self._events_max)
         sweeps = self._sweeps_due() if self._due else ()
+        return self._handle(items, arrived, sweeps)
+
+    def hear(self) -> bool:
+        """As step, for requests only: what came from other services waits for the next step, and shares its commit."""
+        return self._handle(self.inbox.take(self._requests_max), (), ())
+
+    def _handle(
+        self,
+        items: Sequence[Item],
+        arrived: Sequence[tuple[Stream, Sequence[Recorded]]],
+        sweeps: Sequence[Sweep],
+    ) -> bool:
         if not (items or arrived or sweeps):
             return False
         self._tx.begin()

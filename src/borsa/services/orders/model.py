@@ -105,7 +105,7 @@ class Counter(msgspec.Struct, frozen=True):
 # what the door asks ------------------------------------------------------------------------------------------------
 
 
-class OrderState(msgspec.Struct, frozen=True):
+class OrderState(msgspec.Struct, frozen=True, gc=False):
     """An order and its market. `repeated`: it was placed before, by the same client id and body."""
 
     order: Order
@@ -187,7 +187,7 @@ class ChangeMarket(Request[Market], frozen=True, kw_only=True):
 # admission ---------------------------------------------------------------------------------------------------------
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """An admitted order's numbers on its market's grid, and what it needs on hold.
 
     `at_most`: as much of `amount` as is available will do, because it bounds what the order may spend.

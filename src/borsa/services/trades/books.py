@@ -7,7 +7,7 @@ from borsa.events import Event, MarketEvent, OrderCreated
 from borsa.markets import ASSET_SCALE, PRICE_SCALE, Market, amount_units
 
 
-class Live(msgspec.Struct):
+class Live(msgspec.Struct, gc=False):
     """An open order: ticks, lots, and units of the asset that it spends.
 
     `capped`: it has no limit price, so what it held is the most that it may spend. `fee_numerator` is the sum of
