@@ -10,8 +10,7 @@ import msgspec
 from borsa.app import SERVICES, routes
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED, BalanceChange, Cause, Event
-from borsa.requests import ASKED
-from borsa.runtime.answers import reply_type
+from borsa.requests import ASKED, reply_type
 from borsa.runtime.http.openapi import codes_of
 from borsa.runtime.http.route import Route
 from borsa.runtime.service import Batch

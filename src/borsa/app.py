@@ -1,9 +1,8 @@
 """The composition root: the one file that names drivers and services, and wires them into a running exchange."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import uvicorn
@@ -12,7 +11,7 @@ from starlette.routing import Router
 from borsa.errors import CantStart
 from borsa.requests import DescribeAccess
 from borsa.runtime.auth import Authenticator
-from borsa.runtime.bus import Origin
+from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
@@ -22,12 +21,15 @@ from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.lock import locked
-from borsa.runtime.service import Background, Service
+from borsa.runtime.log import cursors, newest
+from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
-from borsa.runtime.standard import Health, standard_routes
+from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
-from borsa.runtime.worker import Step, Worker
+from borsa.runtime.vitals import Vitals
+from borsa.runtime.worker import EventBell, Step, Worker
 from borsa.runtime.writer import Writer
+from borsa.runtime.writers import Writers
 from borsa.services.notifications import NOTIFICATIONS
 from borsa.services.orders import ORDERS
 from borsa.services.portfolios import PORTFOLIOS
@@ -46,15 +48,30 @@ def turn(writers: Mapping[str, Writer]) -> list[Step]:
     """What one thread does over and over: it is the way of an order, in as few commits as it can be.
 
     `orders` hears what is asked and asks `wallets`, which holds, and settles the trades of the last turn; `orders`
-    commits and answers, and follows those trades; `trades` matches. Three commits, however many orders.
+    commits and answers, and follows those trades; `trades` matches. Three commits, however many orders. Followers only
+    hear, here.
     """
-    orders, wallets, trades, users = (writers[name] for name in ("orders", "wallets", "trades", "users"))
-    return [orders.hear, wallets.step, orders.step, trades.step, users.step]
+    found: list[Step] = []
+    for name in ("orders", "wallets", "orders", "trades", "users"):
+        if name in writers:
+            first_of_two = name == "orders" and not found
+            found.append(writers[name].hear if first_of_two else writers[name].step)
+    return found + [writers[name].hear for name in FOLLOWERS if name in writers]
+
+
+def following(writers: Mapping[str, Writer]) -> list[Step]:
+    """The steps of followers."""
+    return [writers[name].step for name in FOLLOWERS if name in writers]
 
 
 def databases(settings: Settings) -> dict[str, Database]:
     """The database of each service."""
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+
+
+def logs(found: Mapping[str, Database]) -> dict[str, Reader]:
+    """A connection to the log of each service."""
+    return {name: database.reader() for name, database in found.items()}
 
 
 def facts(settings: Settings) -> dict[str, str]:
@@ -75,86 +92,14 @@ def _of(service: Service[Any], route: Route) -> Route:
     return msgspec.structs.replace(route, service=service.name)
 
 
-class Exchange:
-    """All six services in one process: SQLite, one thread for the writers, HTTP on the caller's event loop."""
-
-    def __init__(self, settings: Settings, failed: Callable[[BaseException], None], clock: Clock | None = None) -> None:
-        self.settings = settings
-        self._clock = clock or SystemClock()
-        self._lock = locked(settings.folder)
-        self._bus = EmbeddedBus(settings.fetch_events_max)
-        self._worker = Worker(self._clock, failed)
-        self._databases = databases(settings)
-        self._background: list[Background] = []
-        self._readers: dict[str, Reader] = {}
-        _check_complete(self._databases.values())
-        for database in self._databases.values():
-            database.migrate()
-        self.writers = {service.name: self._writer(service) for service in SERVICES}
-        self.health = Health(self.writers)
-
-    def _writer(self, service: Service[Any]) -> Writer:
-        database = self._databases[service.name]
-        connection = database.connect()
-        self._bus.add_log(service.name, database.reader())
-        writer = Writer(service, connection, self._bus, self._clock, self.settings, self._worker.wake)
-        self._bus.attach(writer)
-        return writer
-
-    @property
-    def first_password(self) -> str:
-        """The password that the first start made up for the admin; empty at any other start."""
-        password: str = self.writers["users"].memory.first_password
-        return password
-
-    async def start(self) -> Router:
-        """Recover, start the writers, and give the ASGI application that serves them."""
-        self._check_cursors()
-        for writer in self.writers.values():
-            writer.start()
-        self._worker.start(turn(self.writers), [self.writers[name].step for name in FOLLOWERS])
-        self._background = [
-            service.background(self._bus, self._databases[service.name].reader(), self.settings, self._clock)
-            for service in SERVICES
-            if service.background is not None
-        ]
-        for work in self._background:
-            work.start()
-        self._readers = {name: database.reader() for name, database in self._databases.items()}
-        edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
-        authenticator = Authenticator(edge, self.settings, self._clock)
-        # followed before it is asked for: nothing that is revoked in between is missed
-        self._bus.listen("users", authenticator)
-        authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
-        known = facts(self.settings)
-        means = Means(edge, self.settings, authenticator, Limits(self._clock), self._clock, self.health, known)
-        self.health.ready = True
-        return application(routes(), means)
-
-    def _check_cursors(self) -> None:
-        """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
-        for name, writer in self.writers.items():
-            for stream in writer.streams:
-                last = self.writers[stream.source].last_sequence
-                if stream.cursor > last:
-                    raise CantStart(
-                        f"{name} has applied {stream.source}/{stream.cursor}, but that log ends at {last}: "
-                        f"{stream.source} is older than the rest; restore all databases of one moment"
-                    )
-
-    def stop(self) -> None:
-        """Finish what was accepted, and close everything."""
-        self.health.ready = False
-        for work in self._background:
-            work.stop()
-        self._worker.stop()
-        for reader in self._readers.values():
-            reader.close()
-        self._bus.close()
-        # last: who closes a database last moves its write-ahead log into the file, and only writers may
-        for writer in self.writers.values():
-            writer.close()
-        self._lock.close()
+def prepared(settings: Settings) -> dict[str, Database]:
+    """The databases, brought to this version and found to belong together; CantStart when they don't."""
+    found = databases(settings)
+    _check_complete(found.values())
+    for database in found.values():
+        database.migrate()
+    _check_cursors(found)
+    return found
 
 
 def _check_complete(found: Collection[Database]) -> None:
@@ -164,29 +109,130 @@ def _check_complete(found: Collection[Database]) -> None:
         raise CantStart(f"the data folder has lost the database of {', '.join(missing)}; restore all of one moment")
 
 
+def _check_cursors(found: Mapping[str, Database]) -> None:
+    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
+    readers = {name: database.reader() for name, database in found.items()}
+    try:
+        last = {name: newest(reader)[0] for name, reader in readers.items()}
+        for name, reader in readers.items():
+            for source, cursor in cursors(reader).items():
+                if cursor > last[source]:
+                    raise CantStart(
+                        f"{name} has applied {source}/{cursor}, but that log ends at {last[source]}: "
+                        f"{source} is older than the rest; restore all databases of one moment"
+                    )
+    finally:
+        for reader in readers.values():
+            reader.close()
+
+
+class Door:
+    """What serves HTTP: who may come in, where questions go, and what is read."""
+
+    def __init__(self, settings: Settings, found: Mapping[str, Database], bus: Bus, clock: Clock, look: Look) -> None:
+        self.health = Health(look)
+        self._settings = settings
+        self._bus = bus
+        self._clock = clock
+        self._readers = {name: database.reader() for name, database in found.items()}
+
+    async def open(self) -> Router:
+        """The ASGI application; the writers must be at work."""
+        edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
+        authenticator = Authenticator(edge, self._settings, self._clock)
+        # followed before it is asked for: nothing that is revoked in between is missed
+        self._bus.listen("users", authenticator)
+        authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
+        limits = Limits(self._clock)
+        means = Means(edge, self._settings, authenticator, limits, self._clock, self.health, facts(self._settings))
+        self.health.ready = True
+        return application(routes(), means)
+
+    def close(self) -> None:
+        """No more requests."""
+        self.health.ready = False
+        for reader in self._readers.values():
+            reader.close()
+
+
+class Served(Protocol):
+    """An exchange in one process or several, as `serve` sees it."""
+
+    settings: Settings
+    door: Door
+
+    async def start(self) -> Router:
+        """Begin, and give the ASGI application."""
+
+    async def stop(self) -> None:
+        """Finish what was accepted, and close everything."""
+
+
+class Exchange:
+    """All six services in one process: one thread for the writers, HTTP on the caller's event loop."""
+
+    def __init__(self, settings: Settings, failed: Callable[[BaseException], None], clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._lock = locked(settings.folder)
+        found = prepared(settings)
+        clock = clock or SystemClock()
+        self._bus = EmbeddedBus(settings.fetch_events_max, logs(found))
+        self._worker = Worker(clock, failed, EventBell())
+        self._writers = Writers(SERVICES, found, self._bus, self._bus, settings, clock, self._worker.wake)
+        self.door = Door(settings, found, self._bus, clock, self._look)
+
+    @property
+    def writers(self) -> Mapping[str, Writer]:
+        """The writers by the names of their services."""
+        return self._writers.by_name
+
+    @property
+    def first_password(self) -> str:
+        """The password that the first start made up for the admin; empty at any other start."""
+        return first_password(self.writers)
+
+    async def _look(self) -> Mapping[str, Vitals]:
+        return {"writers": Vitals(self._writers.vitals(), "")}
+
+    async def start(self) -> Router:
+        self._writers.recover()
+        self._worker.take(turn(self.writers), following(self.writers))
+        self._worker.start()
+        self._writers.start_background()
+        return await self.door.open()
+
+    async def stop(self) -> None:
+        # the writers' last answers still go through the event loop
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self._writers.stop_background()
+        self._worker.stop()
+        self.door.close()
+        self._bus.close()
+        # last: who closes a database last moves its write-ahead log into the file, and only writers may
+        self._writers.close()
+        self._lock.close()
+
+
+def first_password(writers: Mapping[str, Writer]) -> str:
+    """The password that the first start made up for the admin; empty at any other start, and where users is not."""
+    users = writers.get("users")
+    return str(users.memory.first_password) if users else ""
+
+
 async def serve(
-    exchange: Exchange, started: Callable[[int], None], hold: Callable[[uvicorn.Server], None] | None = None
+    exchange: Served, started: Callable[[int], None], hold: Callable[[uvicorn.Server], None] | None = None
 ) -> None:
     """Serve HTTP until the process is told to stop (SIGTERM, SIGINT), then drain. `started` gets the port; `hold`
     the server, for those who stop it by its `should_exit`."""
     settings = exchange.settings
     listening = listen(settings)
-    server = Server(await exchange.start(), settings, exchange.health)
+    server = Server(await exchange.start(), settings, exchange.door.health)
     if hold:
         hold(server)
-    _tune_collector()
     started(listening.getsockname()[1])
     try:
         await server.serve(sockets=[listening])
     finally:
-        await asyncio.to_thread(exchange.stop)
-
-
-def _tune_collector() -> None:
-    """Look for cycles less often: nearly everything that an order makes is freed by counting.
-
-    With Python's defaults (700, 10, 10) a sixth of the work of an order was looking at the caches again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+        await exchange.stop()

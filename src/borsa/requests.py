@@ -15,10 +15,19 @@ from borsa.errors import Refused
 ReplyT = TypeVar("ReplyT")
 
 
-class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=False):
+class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=False, array_like=True, tag=True):
     """A question for one service; the type parameter is the reply's type."""
 
     answered_by: ClassVar[str]
+
+
+def reply_type(request: type[Request[ReplyT]]) -> type[ReplyT]:
+    """The type of a request's reply: the parameter of its base class."""
+    for base in getattr(request, "__orig_bases__", ()):
+        if getattr(base, "__origin__", None) is Request:
+            kind: type[ReplyT] = base.__args__[0]
+            return kind
+    raise TypeError(f"{request.__name__} must be a Request[Reply]")
 
 
 class Done(msgspec.Struct, frozen=True):

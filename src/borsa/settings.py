@@ -34,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_password: Annotated[
         str, _about("Password of the user admin at the first start; made up and printed once when empty")
     ] = ""
+    processes: Annotated[
+        int, _about("Processes of `borsa up`, 1 to 3; 0 is 3 where there is more than one core"), Meta(ge=0, le=3)
+    ] = 0
     sandbox: Annotated[bool, _about("Users may take play money from the faucet")] = True
     log_level: Annotated[Level, _about("debug logs every request")] = "info"
 

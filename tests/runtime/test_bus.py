@@ -15,6 +15,9 @@ class Ear:
     def __init__(self) -> None:
         self.sequences: list[int] = []
 
+    def is_listening(self) -> bool:
+        return True
+
     def observe(self, events: list[Recorded]) -> None:
         self.sequences += [each.sequence for each in events]
 

@@ -237,7 +237,9 @@ class Stage:
         self.clock = ToyClock()
 
     def __enter__(self) -> Self:
-        self.bus = EmbeddedBus(self.settings.fetch_events_max)
+        self.databases = {each.name: made(self.folder, each.name, each.tables) for each in self.services}
+        logs = {name: database.reader() for name, database in self.databases.items()}
+        self.bus = EmbeddedBus(self.settings.fetch_events_max, logs)
         self.asker = Asker(self.notes)
         self.connections: dict[str, Watched] = {}
         self.writers = {service.name: self._writer(service) for service in self.services}
@@ -247,10 +249,8 @@ class Stage:
         return self
 
     def _writer(self, service: Service[Memory]) -> Writer:
-        database = made(self.folder, service.name, service.tables)
-        connection = Watched(database.connect(), self.notes, service.name)
+        connection = Watched(self.databases[service.name].connect(), self.notes, service.name)
         self.connections[service.name] = connection
-        self.bus.add_log(service.name, database.reader())
         writer = Writer(service, connection, self.bus, self.clock, self.settings, lambda: None)
         self.bus.attach(writer)
         return writer

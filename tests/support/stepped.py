@@ -46,14 +46,12 @@ class Stepped:
         self.outcomes = Outcomes()
 
     def __enter__(self) -> Self:
-        databases = app.databases(self.settings)
-        self.bus = EmbeddedBus(self.settings.fetch_events_max)
+        databases = app.prepared(self.settings)
+        self.bus = EmbeddedBus(self.settings.fetch_events_max, app.logs(databases))
         self.writers: dict[str, Writer] = {}
         for service in app.SERVICES:
             database = databases[service.name]
-            database.migrate()
             connection = database.connect()
-            self.bus.add_log(service.name, database.reader())
             writer = Writer(service, connection, self.bus, SystemClock(), self.settings, lambda: None)
             self.bus.attach(writer)
             self.writers[service.name] = writer

@@ -1,4 +1,4 @@
-"""borsa up: the whole exchange in one process."""
+"""borsa up: the whole exchange, in one process or a few."""
 
 import contextlib
 import gc
@@ -11,7 +11,7 @@ import structlog
 import typer
 import uvloop
 
-from borsa import app
+from borsa import app, divided
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
 from borsa.runtime import telemetry
@@ -32,14 +32,14 @@ def run(settings: Settings) -> int:
     os.umask(0o077)  # balances and keys are nobody else's business
     try:
         kernel_name(settings.kernel)  # before anything is opened
-        exchange = app.Exchange(settings, _die)
+        _tune()
+        exchange = _exchange(settings)
     except (CantStart, NoSuchKernel) as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
     except OSError as error:
         typer.echo(f"borsa: can't use the data folder {settings.folder}: {error.strerror}", err=True)
         return 1
-    _tune()
     try:
         uvloop.run(app.serve(exchange, lambda port: _say(exchange, port)))
     except CantStart as error:
@@ -49,6 +49,12 @@ def run(settings: Settings) -> int:
         typer.echo(f"borsa: can't listen on {settings.host}:{settings.port}: {error.strerror}", err=True)
         return 1
     return 0
+
+
+def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
+    """In as many processes as were asked for."""
+    processes = settings.processes or (3 if (os.cpu_count() or 1) > 1 else 1)
+    return app.Exchange(settings, _die) if processes == 1 else divided.DividedExchange(settings, _die, processes)
 
 
 SWITCH_SECONDS = 0.001
@@ -64,7 +70,7 @@ def _tune() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _say(exchange: app.Exchange, port: int) -> None:
+def _say(exchange: app.Exchange | divided.DividedExchange, port: int) -> None:
     password = exchange.first_password
     if password:
         typer.echo(f"Made the user admin with the password {password} (it is not shown again)")

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from borsa.errors import Refused
-from borsa.requests import Request
+from borsa.requests import Request, reply_type
 from borsa.runtime.bus import Once, Outcome
 from borsa.runtime.codec import encode
 from borsa.runtime.log import Answer
@@ -51,11 +51,3 @@ def _outcome(kept: Answer, request: Request[Any]) -> Outcome:
         return msgspec.json.decode(kept.reply, type=reply_type(type(request)))
     said = msgspec.json.decode(kept.reply)
     return Refused(kept.code, said["detail"], field=said["field"], **said["extra"])
-
-
-def reply_type(request: type[Request[Any]]) -> Any:
-    """The type of a request's reply: the parameter of its base class."""
-    for base in getattr(request, "__orig_bases__", ()):
-        if getattr(base, "__origin__", None) is Request:
-            return base.__args__[0]
-    raise TypeError(f"{request.__name__} must be a Request[Reply]")

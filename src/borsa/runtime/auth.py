@@ -119,6 +119,10 @@ class Authenticator:
         for user_id, version in state.versions.items():
             self._revocations.add(user_id, None, version)
 
+    def is_listening(self) -> bool:
+        """Always: an end of access must not be missed."""
+        return True
+
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take committed events of users, on their writer's thread."""
         for recorded in events:

@@ -42,6 +42,9 @@ class Replies(Protocol):
 class Listener(Protocol):
     """Somebody who follows committed events without a cursor (streams, waiting requests, access)."""
 
+    def is_listening(self) -> bool:
+        """Does it want events now? What it did not want is not repeated."""
+
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take the events of a commit; called on the producing writer's thread."""
 

@@ -66,6 +66,10 @@ class Edge:
         """Take the outcomes of a commit, on the writer's thread."""
         self._loop.call_soon_threadsafe(_resolve, outcomes)
 
+    def is_listening(self) -> bool:
+        """Does anybody wait for an event?"""
+        return bool(self._watched)
+
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take committed events, on the producer's thread."""
         if not self._watched:

@@ -1,31 +1,28 @@
 """The bus in one process: committed events go straight to the consumers, a request straight to its writer."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from borsa.requests import Request
 from borsa.runtime.bus import Listener, Once, Origin, Replies
 from borsa.runtime.inbox import Question
-from borsa.runtime.log import Recorded, read_after
+from borsa.runtime.log import Recorded, newest, read_after
 from borsa.runtime.store import Reader
 from borsa.runtime.writer import Writer
 
 
 class EmbeddedBus:
-    """Connects the writers of one process. Attach every writer before the first step."""
+    """Connects the writers of one process. Attach every writer before the first step; `logs` can be read of all."""
 
-    def __init__(self, fetch_events_max: int) -> None:
+    def __init__(self, fetch_events_max: int, logs: Mapping[str, Reader]) -> None:
         self._fetch_max = fetch_events_max
+        self._logs = logs
         self._writers: dict[str, Writer] = {}
-        self._logs: dict[str, Reader] = {}
         self._consumers: dict[str, list[Writer]] = {}
         self._listeners: dict[str, list[Listener]] = {}
+        self._seen: dict[str, int] = {}
         self._fetching = threading.Lock()
-
-    def add_log(self, source: str, reader: Reader) -> None:
-        """Where the log of a source can be read."""
-        self._logs[source] = reader
 
     def attach(self, writer: Writer) -> None:
         """Connect a service's writer."""
@@ -49,7 +46,20 @@ class EmbeddedBus:
             return read_after(self._logs[source], source, after, self._fetch_max)
 
     def listen(self, source: str, listener: Listener) -> None:
+        self._seen.setdefault(source, newest(self._logs[source])[0])
         self._listeners.setdefault(source, []).append(listener)
+
+    def hear_of(self, source: str, last: int) -> None:
+        """The log of a service in another process goes as far as `last`: consumers and listeners read it there."""
+        for writer in self._consumers.get(source, ()):
+            writer.hear_of(source)
+        listeners = self._listeners.get(source, ())
+        if any(listener.is_listening() for listener in listeners):
+            while self._seen[source] < last and (events := self.fetch(source, self._seen[source])):
+                self._seen[source] = events[-1].sequence
+                for listener in listeners:
+                    listener.observe(events)
+        self._seen[source] = max(last, self._seen.get(source, 0))
 
     def close(self) -> None:
         """End the connections to the logs."""

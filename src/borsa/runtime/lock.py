@@ -2,10 +2,14 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
 
 from borsa.errors import CantStart
+
+DYING_SECONDS_MAX = 5
+"""How long what a killed process had forked may take to end too."""
 
 
 class AlreadyRunning(CantStart):
@@ -13,17 +17,42 @@ class AlreadyRunning(CantStart):
 
 
 def locked(folder: Path) -> IO[str]:
-    """Hold the data folder for this process until the file is closed; AlreadyRunning when another one does."""
+    """Hold the data folder for this process, and those that it forks, until the file is closed; AlreadyRunning when
+    another one does."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = (folder / "borsa.lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise AlreadyRunning(f"{folder} is in use by process {holder}") from None
+    given_up_at = time.monotonic() + DYING_SECONDS_MAX
+    while not _taken(file):
+        holder = _holder(file)
+        if _is_alive(holder) or time.monotonic() > given_up_at:
+            file.close()
+            raise AlreadyRunning(f"{folder} is in use by process {holder}")
+        # it was killed, and what it forked is about to notice
+        time.sleep(0.01)
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "unknown"
+
+
+def _is_alive(holder: str) -> bool:
+    try:
+        os.kill(int(holder), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

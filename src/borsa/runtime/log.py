@@ -28,12 +28,7 @@ def strict_table(name: str, metadata: sa.MetaData, *columns: sa.schema.SchemaIte
 def runtime_tables(metadata: sa.MetaData) -> None:
     """Add the tables that the runtime needs to a service's schema."""
     _log_table(metadata)
-    strict_table(
-        "cursors",
-        metadata,
-        sa.Column("source", sa.Text, primary_key=True),
-        sa.Column("sequence", INTEGER, nullable=False),
-    )
+    _cursors_table(metadata)
     strict_table(
         "answers",
         metadata,
@@ -51,6 +46,15 @@ def runtime_tables(metadata: sa.MetaData) -> None:
         sa.Column("sequence", INTEGER, primary_key=True),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("time", INTEGER, nullable=False),
+    )
+
+
+def _cursors_table(metadata: sa.MetaData) -> sa.Table:
+    return strict_table(
+        "cursors",
+        metadata,
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("sequence", INTEGER, nullable=False),
     )
 
 
@@ -121,6 +125,9 @@ READ_AFTER = Statement(
 )
 LAST = Statement(sa.select(_log.c.sequence, _log.c.time).order_by(_log.c.sequence.desc()).limit(1))
 
+_cursors = _cursors_table(sa.MetaData())
+_CURSORS = Statement(sa.select(_cursors.c.source, _cursors.c.sequence))
+
 _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
 
 
@@ -148,6 +155,11 @@ def newest(reader: Reader) -> tuple[int, int]:
     """Sequence and time of the newest event of a log; zeros when it is empty."""
     rows = reader.read(LAST)
     return (rows[0][0], rows[0][1]) if rows else (0, 0)
+
+
+def cursors(reader: Reader) -> dict[str, int]:
+    """The last event that a consumer applied, of each source."""
+    return dict(reader.read(_CURSORS))
 
 
 def _recorded(source: str, row: Row) -> Recorded:

@@ -1,6 +1,6 @@
 """Routes that every process has: health, metrics, the API's documents, and the events of its services."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any
 
@@ -18,32 +18,48 @@ from borsa.runtime.http.page import PAGE_ROWS_MAX
 from borsa.runtime.http.route import Answered, Route
 from borsa.runtime.log import CloudEvent, cloud_event, read_after
 from borsa.runtime.service import Service
-from borsa.runtime.writer import Writer
+from borsa.runtime.vitals import Vitals
+
+Look = Callable[[], Awaitable[Mapping[str, Vitals | None]]]
+"""The vitals of each process by its name; None for one that does not answer."""
 
 
 class Health:
-    """Is this process alive, and is it ready: recovered, not draining, nothing halted?"""
+    """Is this exchange ready: recovered, not draining, nothing halted? `look` asks every process how it is."""
 
-    def __init__(self, writers: Mapping[str, Writer]) -> None:
+    def __init__(self, look: Look) -> None:
         self.ready = False
-        self._writers = writers
+        self._look = look
 
-    def halted(self) -> list[str]:
-        """Streams that stopped at an event that could not be handled, as "consumer from source"."""
-        return [
-            f"{name} from {stream.source}"
-            for name, writer in self._writers.items()
-            for stream in writer.streams
-            if stream.halted
-        ]
+    async def halted(self) -> list[str]:
+        """Streams that stopped at an event that could not be handled, as "consumer from source"; processes that do
+        not answer."""
+        found = []
+        for name, vitals in (await self._look()).items():
+            if vitals is None:
+                found.append(f"{name} does not answer")
+            else:
+                found += _halted(vitals)
+        return found
 
-    def measure(self) -> None:
-        """Bring the gauges up to date."""
-        newest = {name: writer.last_sequence for name, writer in self._writers.items()}
-        for name, writer in self._writers.items():
-            telemetry.gauge(name, newest[name], len(writer.inbox))
-            for stream in writer.streams:
-                telemetry.gauge_lag(name, stream.source, newest[stream.source] - stream.cursor)
+    async def measure(self) -> bytes:
+        """The metrics of every process, up to date."""
+        seen = [vitals for vitals in (await self._look()).values() if vitals is not None]
+        writers = [vital for vitals in seen for vital in vitals.writers]
+        newest = {vital.name: vital.last_sequence for vital in writers}
+        for vital in writers:
+            telemetry.gauge(vital)
+            for stream in vital.follows:
+                # the processes were not asked at the same moment
+                lag = max(0, newest.get(stream.source, 0) - stream.cursor)
+                telemetry.gauge_lag(vital.name, stream.source, lag)
+        return telemetry.exposition([vitals.metrics for vitals in seen if vitals.metrics])
+
+
+def _halted(vitals: Vitals) -> list[str]:
+    return [
+        f"{vital.name} from {stream.source}" for vital in vitals.writers for stream in vital.follows if stream.halted
+    ]
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -84,15 +100,16 @@ async def alive(call: Call) -> Alive:
 async def ready(call: Call) -> Answered:
     """GET /readyz"""
     health = call.means.health
-    halted = health.halted()
+    halted = await health.halted()
     fine = health.ready and not halted
     return Answered(Ready(fine, halted), 200 if fine else 503)
 
 
 async def metrics(call: Call) -> Answered:
     """GET /metrics"""
-    call.means.health.measure()
-    return Answered(telemetry.exposition(), 200, {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+    return Answered(
+        await call.means.health.measure(), 200, {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
+    )
 
 
 async def read_events(call: Call) -> EventPage:

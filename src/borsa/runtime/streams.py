@@ -49,6 +49,10 @@ class Stream:
             ready = self._from_log(fetch)
         return ready
 
+    def hear_of_more(self) -> None:
+        """The log goes further than what was delivered."""
+        self._behind = True
+
     def rewind(self) -> None:
         """Go back to the log for what was taken beyond the cursor but not applied."""
         self._behind = True
@@ -97,6 +101,10 @@ class Streams:
     def deliver(self, source: str, events: Sequence[Recorded]) -> None:
         """Take committed events of a source."""
         self._streams[source].deliver(events)
+
+    def hear_of(self, source: str) -> None:
+        """There are more events in the log of a source."""
+        self._streams[source].hear_of_more()
 
     def take(self, limit: int) -> list[tuple[Stream, Sequence[Recorded]]]:
         """For each stream, the events that are next."""

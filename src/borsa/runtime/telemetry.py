@@ -2,10 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from borsa.runtime.vitals import Vital
 
 REGISTRY = CollectorRegistry()
 
@@ -54,10 +59,10 @@ class RequestTimes:
         child.observe(nanoseconds / 1e9)
 
 
-def gauge(service: str, last_sequence: int, waiting: int) -> None:
+def gauge(vital: Vital) -> None:
     """Where a service's log and inbox stand."""
-    _EVENTS.labels(service).set(last_sequence)
-    _WAITING.labels(service).set(waiting)
+    _EVENTS.labels(vital.name).set(vital.last_sequence)
+    _WAITING.labels(vital.name).set(vital.waiting)
 
 
 def gauge_lag(service: str, source: str, events: int) -> None:
@@ -65,9 +70,33 @@ def gauge_lag(service: str, source: str, events: int) -> None:
     _LAG.labels(service, source).set(events)
 
 
-def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+def own_metrics() -> str:
+    """The metrics of this process, in Prometheus' text format."""
+    return generate_latest(REGISTRY).decode()
+
+
+class _Merged(Collector):
+    """The metrics of several processes, each family once."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._families: dict[str, Metric] = {}
+        for text in texts:
+            for family in text_string_to_metric_families(text):
+                self._families.setdefault(family.name, family)
+                if self._families[family.name] is not family:
+                    self._families[family.name].samples += family.samples
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families.values()
+
+
+def exposition(elsewhere: Sequence[str]) -> bytes:
+    """The metrics of this process and of others, in Prometheus' text format."""
+    if not elsewhere:
+        return generate_latest(REGISTRY)
+    together = CollectorRegistry(auto_describe=False)
+    together.register(_Merged([own_metrics(), *elsewhere]))
+    return generate_latest(together)
 
 
 def start_logging(level: str) -> None:

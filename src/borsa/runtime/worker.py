@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from borsa.runtime.clock import Clock
 
@@ -15,6 +16,36 @@ Step = Callable[[], bool]
 """A writer's `step` or `hear`: False when there was nothing to do."""
 
 
+class Bell(Protocol):
+    """How a worker that has nothing to do is called."""
+
+    def ring(self) -> None:
+        """There is something to do; from any thread."""
+
+    def hush(self) -> None:
+        """Whoever rang before was heard."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when it rings, or at the end of the time."""
+
+
+class EventBell:
+    """The bell of a worker that is called by threads of its own process."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Event()
+
+    def ring(self) -> None:
+        if not self._rung.is_set():
+            self._rung.set()
+
+    def hush(self) -> None:
+        self._rung.clear()
+
+    def wait(self, seconds: float) -> None:
+        self._rung.wait(seconds)
+
+
 class Worker:
     """Takes the steps of its writers in a fixed order for as long as any of them has something to do, then sleeps.
 
@@ -25,47 +56,55 @@ class Worker:
     FOLLOW_NS: one large commit of theirs costs far less than many small ones that touch the same pages.
     """
 
-    def __init__(self, clock: Clock, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, clock: Clock, failed: Callable[[BaseException], None], bell: Bell) -> None:
         self._failed = failed
         self._clock = clock
+        self._bell = bell
         self._steps: Sequence[Step] = ()
         self._followers: Sequence[Step] = ()
-        self._awake = threading.Event()
+        self._paced = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="borsa-writers", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="borsa-writers", daemon=True)
 
     def wake(self) -> None:
         """There is something to do."""
-        if not self._awake.is_set():
-            self._awake.set()
+        self._bell.ring()
 
-    def start(self, steps: Sequence[Step], followers: Sequence[Step] = ()) -> None:
-        """Begin to take these steps, in turns."""
+    def take(self, steps: Sequence[Step], followers: Sequence[Step] = (), *, paced: bool = False) -> None:
+        """The steps of a turn. `paced`: followers wait for their time also when there is nothing else to do, because
+        nobody else in this process is."""
         self._steps = steps
         self._followers = followers
+        self._paced = paced
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what waits, and end the thread."""
+        """Finish what waits, and end."""
         self._stopping = True
         self.wake()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Take turns until stopped and done."""
         follow_at = 0
         try:
             while True:
-                self._awake.clear()
+                self._bell.hush()
                 busy = _turn(self._steps)
-                if not busy or self._clock.ticks() >= follow_at:
-                    busy = _turn(self._followers) or busy
-                    follow_at = self._clock.ticks() + FOLLOW_NS
+                now = self._clock.ticks()
+                if now >= follow_at or not (busy or self._paced) or self._stopping:
+                    followed = _turn(self._followers)
+                    follow_at = self._clock.ticks() + FOLLOW_NS if followed else 0
+                    busy = busy or followed
                 if busy:
                     continue
                 if self._stopping:
                     return
-                self._awake.wait(IDLE_SECONDS)
+                self._bell.wait(min(IDLE_SECONDS, max(0.0, (follow_at - now) / 1e9)) if follow_at else IDLE_SECONDS)
         except BaseException as error:
             self._failed(error)
 

@@ -23,6 +23,7 @@ from borsa.runtime.session import Session
 from borsa.runtime.store import Connection
 from borsa.runtime.streams import Stream, Streams
 from borsa.runtime.transaction import Transaction
+from borsa.runtime.vitals import Following, Vital
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -77,6 +78,11 @@ class Writer:
         self.streams.deliver(source, events)
         self._wake()
 
+    def hear_of(self, source: str) -> None:
+        """There are more events in the log of a producer."""
+        self.streams.hear_of(source)
+        self._wake()
+
     def step(self) -> bool:
         """Handle what waits in one transaction; False when nothing did."""
         items = self.inbox.take(self._requests_max)
@@ -114,6 +120,11 @@ class Writer:
     def last_sequence(self) -> int:
         """The sequence of the newest event of the service's log."""
         return self._tx.last_sequence
+
+    def vital(self) -> Vital:
+        """Where the writer stands."""
+        follows = [Following(stream.source, stream.cursor, stream.halted) for stream in self.streams]
+        return Vital(self.service.name, self.last_sequence, len(self.inbox), follows)
 
     def close(self) -> None:
         """End the connection; what is not committed never happened."""

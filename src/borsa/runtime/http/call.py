@@ -26,11 +26,11 @@ class Readiness(Protocol):
 
     ready: bool
 
-    def halted(self) -> list[str]:
+    async def halted(self) -> list[str]:
         """Streams that stopped."""
 
-    def measure(self) -> None:
-        """Bring the gauges up to date."""
+    async def measure(self) -> bytes:
+        """Metrics, up to date."""
 
 
 class Means(msgspec.Struct, frozen=True):

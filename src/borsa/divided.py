@@ -1,0 +1,248 @@
+"""The exchange over several processes of one machine: the door, and the services behind it.
+
+One interpreter runs on one core. Decoding HTTP costs as much as everything behind it, so the door gets a process of its
+own; and the followers, whom no request waits for, get another.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from starlette.routing import Router
+
+from borsa import app
+from borsa.errors import CantStart
+from borsa.requests import ASKED, Request
+from borsa.runtime import telemetry
+from borsa.runtime.bus import Origin, Outcome
+from borsa.runtime.clock import SystemClock
+from borsa.runtime.embedded import EmbeddedBus
+from borsa.runtime.link import Close, Failed, Finished, Language, Link, Message, Started, Stop
+from borsa.runtime.linked import LinkedBus
+from borsa.runtime.lock import locked
+from borsa.runtime.processes import DOOR, Ends, LinkBell, start, wait_for
+from borsa.runtime.vitals import DescribeProcess, Vitals
+from borsa.runtime.worker import Worker
+from borsa.runtime.writers import Writers
+from borsa.settings import Settings
+
+ALL = tuple(service.name for service in app.SERVICES)
+LEADERS = tuple(name for name in ALL if name not in app.FOLLOWERS)
+
+DIVISIONS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    2: {"services": ALL},
+    3: {"services": LEADERS, "followers": app.FOLLOWERS},
+}
+"""Which services live in which process beside the door, by the number of processes."""
+
+LOOK_SECONDS_MAX = 2
+"""How long a process may take to say how it is."""
+
+_log = structlog.get_logger("borsa")
+
+Die = Callable[[BaseException], None]
+
+
+def language() -> Language:
+    """Every request that may be asked across a link."""
+    doors: list[type[Request[Any]]] = [kind for service in app.SERVICES for kind in service.answers]
+    return Language(dict.fromkeys([*doors, *ASKED, DescribeProcess]))
+
+
+def _links(ends: Ends, parts: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Link], dict[str, Link]]:
+    """The links by the process at the other end, and by the services that are behind them."""
+    known = language()
+    by_process = {name: Link(end, known) for name, end in ends.items()}
+    behind = {service: by_process[name] for name, found in parts.items() if name in by_process for service in found}
+    return by_process, behind
+
+
+# behind the door ---------------------------------------------------------------------------------------------------
+
+
+class Part:
+    """A process of some services: it works until the door says stop, or is gone."""
+
+    def __init__(
+        self, name: str, parts: Mapping[str, tuple[str, ...]], ends: Ends, settings: Settings, die: Die
+    ) -> None:
+        links, behind = _links(ends, parts)
+        self._door = links[DOOR]
+        self._closing = False
+        clock = SystemClock()
+        self._bell = LinkBell(links.values())
+        self._worker = Worker(clock, die, self._bell)
+        local = _local(settings)
+        self._bus = LinkedBus(local, behind, links.values(), self._vitals, self._control)
+        services = [service for service in app.SERVICES if service.name in parts[name]]
+        databases = app.databases(settings)
+        self._writers = Writers(services, databases, local, self._bus, settings, clock, self._worker.wake)
+
+    def run(self) -> int:
+        """Recover, work, finish, close; returns the exit status."""
+        self._writers.recover()
+        self._door.put(Started(app.first_password(self._writers.by_name)))
+        writers = self._writers.by_name
+        steps = [self._receive, *app.turn(writers), self._bus.flush]
+        self._worker.take(steps, app.following(writers), paced=not any(name in writers for name in LEADERS))
+        self._writers.start_background()
+        self._worker.run()
+        self._writers.stop_background()
+        self._worker.run()  # once more: what the background's last word was
+        self._door.put(Finished())
+        self._wait_to_close()
+        self._bus.close()
+        self._writers.close()
+        return 0
+
+    def _receive(self) -> bool:
+        busy = self._bus.receive()
+        if self._door.closed:
+            os._exit(os.EX_UNAVAILABLE)  # nobody is there to be answered; what is committed is there
+        return busy
+
+    def _control(self, _: Link, message: Message) -> None:
+        if isinstance(message, Stop):
+            self._worker.stop()
+        elif isinstance(message, Close):
+            self._closing = True
+
+    def _wait_to_close(self) -> None:
+        while not self._closing:
+            self._bus.flush()
+            self._receive()
+            if not self._closing:
+                self._bell.wait(1)
+
+    def _vitals(self) -> Vitals:
+        return Vitals(self._writers.vitals(), telemetry.own_metrics())
+
+
+def _run_part(name: str, parts: Mapping[str, tuple[str, ...]], ends: Ends, settings: Settings, die: Die) -> int:
+    try:
+        return Part(name, parts, ends, settings, die).run()
+    except (CantStart, OSError) as error:
+        door = Link(ends[DOOR], language())
+        door.put(Failed(str(error)))
+        door.flush()
+        return 1
+
+
+# the door ----------------------------------------------------------------------------------------------------------
+
+
+class DividedExchange:
+    """The door's process: HTTP here, the services behind links. Make it before any thread is started."""
+
+    def __init__(self, settings: Settings, die: Die, processes: int) -> None:
+        self.settings = settings
+        self.first_password = ""
+        self._die = die
+        self._lock = locked(settings.folder)
+        app.prepared(settings)
+        parts = DIVISIONS[processes]
+        self._ids, ends = start(list(parts), lambda name, own: _run_part(name, parts, own, settings, die))
+        self._links, behind = _links(ends, parts)
+        self._unheard: dict[Link, type[Message]] = {}
+        self._bus = LinkedBus(_local(settings), behind, self._links.values(), lambda: Vitals([], ""), self._control)
+        self._wait_for(Started, self._links)
+        self.door = app.Door(settings, app.databases(settings), self._bus, SystemClock(), self._look)
+
+    def _control(self, link: Link, message: Message) -> None:
+        if isinstance(message, Failed):
+            raise CantStart(message.reason)
+        if isinstance(message, Started) and message.said:
+            self.first_password = message.said
+        if self._unheard.get(link) is type(message):
+            del self._unheard[link]
+
+    def _wait_for(self, kind: type[Message], names: Iterable[str]) -> None:
+        """Until these processes have said so."""
+        self._unheard = {self._links[name]: kind for name in names}
+        bell = LinkBell(self._unheard)
+        try:
+            while self._unheard:
+                self._bus.flush()
+                self._bus.receive()
+                for name in names:
+                    if self._links[name].closed:
+                        raise CantStart(f"the process of the {name} ended")
+                if self._unheard:
+                    bell.wait(1)
+        except CantStart:
+            self._end_all()
+            raise
+        finally:
+            bell.close()
+
+    def _end_all(self) -> None:
+        for link in self._links.values():
+            link.close()
+        wait_for(self._ids.values())
+
+    async def start(self) -> Router:
+        loop = asyncio.get_running_loop()
+        for name, link in self._links.items():
+            loop.add_reader(link.socket, self._read, name, link)
+            link.on_put = partial(loop.call_soon, self._flush, loop, link)
+        return await self.door.open()
+
+    def _read(self, name: str, link: Link) -> None:
+        self._bus.receive_from(link)
+        if link.closed:
+            self._die(ConnectionError(f"the process of the {name} ended"))
+
+    def _flush(self, loop: asyncio.AbstractEventLoop, link: Link) -> None:
+        if not link.flush():
+            loop.add_writer(link.socket, self._flush_rest, loop, link)
+
+    def _flush_rest(self, loop: asyncio.AbstractEventLoop, link: Link) -> None:
+        if link.flush():
+            loop.remove_writer(link.socket)
+
+    async def _look(self) -> Mapping[str, Vitals | None]:
+        asked = [self._vitals_of(link) for link in self._links.values()]
+        return dict(zip(self._links, await asyncio.gather(*asked), strict=True))
+
+    async def _vitals_of(self, link: Link) -> Vitals | None:
+        token: asyncio.Future[Vitals] = asyncio.get_running_loop().create_future()
+        self._bus.ask_over(link, DescribeProcess(), Origin("health"), _Futures(), token)
+        try:
+            return await asyncio.wait_for(token, LOOK_SECONDS_MAX)
+        except TimeoutError:
+            return None
+
+    async def stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        for link in self._links.values():
+            link.on_put = None
+            loop.remove_reader(link.socket)
+            loop.remove_writer(link.socket)
+        self.door.close()
+        # each after those that it follows
+        for name in self._links:
+            self._links[name].put(Stop())
+            self._wait_for(Finished, [name])
+        self._bus.close()
+        # the other way round: who closes a database last moves its write-ahead log into the file, and only its writer may
+        for name in reversed(self._links):
+            self._links[name].put(Close())
+            self._bus.flush()
+            wait_for([self._ids[name]])
+        self._lock.close()
+
+
+class _Futures:
+    """Somebody on the event loop who waits."""
+
+    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
+        for future, outcome in outcomes:
+            if not future.done():
+                future.set_result(outcome)
+
+
+def _local(settings: Settings) -> EmbeddedBus:
+    return EmbeddedBus(settings.fetch_events_max, app.logs(app.databases(settings)))

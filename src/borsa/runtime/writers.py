@@ -1,0 +1,71 @@
+"""The writers of a process: opened, recovered, at work on one thread, closed in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from borsa.runtime.bus import Bus
+from borsa.runtime.clock import Clock
+from borsa.runtime.embedded import EmbeddedBus
+from borsa.runtime.service import Background, Service
+from borsa.runtime.store import Database
+from borsa.runtime.vitals import Vital
+from borsa.runtime.writer import Writer
+from borsa.settings import Settings
+
+
+class Writers:
+    """The writers of some services. `local` is what connects them, `bus` what they reach everybody by (the same, in
+    one process)."""
+
+    def __init__(
+        self,
+        services: Sequence[Service[Any]],
+        databases: Mapping[str, Database],
+        local: EmbeddedBus,
+        bus: Bus,
+        settings: Settings,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._services = services
+        self._databases = databases
+        self._bus = bus
+        self._settings = settings
+        self._clock = clock
+        self._background: list[Background] = []
+        self.by_name: dict[str, Writer] = {}
+        for service in services:
+            connection = databases[service.name].connect()
+            writer = Writer(service, connection, bus, clock, settings, wake)
+            self.by_name[service.name] = writer
+            local.attach(writer)
+
+    def recover(self) -> None:
+        """What each does before anything else: load, replay, first start."""
+        for writer in self.by_name.values():
+            writer.start()
+
+    def start_background(self) -> None:
+        """Begin the work beside the writers; they must be at work already."""
+        self._background = [
+            service.background(self._bus, self._databases[service.name].reader(), self._settings, self._clock)
+            for service in self._services
+            if service.background is not None
+        ]
+        for work in self._background:
+            work.start()
+
+    def stop_background(self) -> None:
+        """End the work beside the writers, while they still take its last word."""
+        for work in self._background:
+            work.stop()
+        self._background = []
+
+    def vitals(self) -> list[Vital]:
+        """Where they stand."""
+        return [writer.vital() for writer in self.by_name.values()]
+
+    def close(self) -> None:
+        """End the connections."""
+        for writer in self.by_name.values():
+            writer.close()
