@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from borsa.runtime.log import Recorded
-from tests.runtime.toys import HowOften, Say, Stage, Word
+from tests.runtime.toys import AskBeta, HowOften, LinkedStage, Say, SayAndFail, Stage, Word
 
 
 class Ear:
@@ -73,6 +73,8 @@ class BusSuite:
     def test_a_gap_is_read_from_the_log(self, stage: Stage) -> None:
         for at in range(6):
             stage.ask(Say(word=f"w{at}"), at)
+        stage.carry()
+        stage.carry()
         stage.alpha.step()
         events = list(stage.bus.fetch("alpha", 0))
         queue = next(iter(stage.beta.streams))._queue
@@ -84,6 +86,8 @@ class BusSuite:
     def test_reordered_events_are_handled_in_order(self, stage: Stage) -> None:
         for at in range(6):
             stage.ask(Say(word=f"w{at}"), at)
+        stage.carry()
+        stage.carry()
         stage.alpha.step()
         events = list(stage.bus.fetch("alpha", 0))
         next(iter(stage.beta.streams))._queue.clear()
@@ -96,6 +100,8 @@ class BusSuite:
         bound = stage.settings.stream_events_max
         for at in range(3):
             stage.ask(Say(word=f"w{at}", events=bound - 1), at)
+            stage.carry()
+            stage.carry()
             stage.alpha.step()
             assert len(next(iter(stage.beta.streams))) <= bound
         stage.settle()
@@ -109,3 +115,34 @@ class TestEmbeddedBus(BusSuite):
     def stage(self, tmp_path: Path) -> Iterator[Stage]:
         with Stage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
             yield stage
+
+
+class TestLinkedBus(BusSuite):
+    """The bus of several processes, all of them on the test's thread."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Iterator[Stage]:
+        with LinkedStage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
+            yield stage
+
+    def test_a_deed_may_ask_a_service_in_another_process(self, stage: LinkedStage) -> None:
+        stage.ask(AskBeta(word="hello"), 1)
+        stage.settle()
+        stage.ask(AskBeta(word="hello"), 2)
+        stage.settle()
+        # what alpha said before it asked is on its way before the question
+        assert stage.asker.of(1) == Word("hello", 1)
+        assert stage.asker.of(2) == Word("hello", 2)
+
+    def test_a_refusal_travels_whole(self, stage: LinkedStage) -> None:
+        stage.ask(SayAndFail(word="hello", code="wallet_closed"), 1)
+        stage.settle()
+        assert (stage.asker.of(1).code, stage.asker.of(1).detail) == ("wallet_closed", "as asked")
+
+    def test_thousands_of_requests_at_once_are_all_answered(self, stage: LinkedStage) -> None:
+        """More than the sockets hold: what does not fit waits at its sender."""
+        words = [f"{at:05d}" + "x" * 500 for at in range(3_000)]
+        for word in words:
+            stage.ask(Say(word=word, events=0), word)
+        stage.settle()
+        assert {token: outcome.times for token, outcome in stage.asker.outcomes} == dict.fromkeys(words, 1)

@@ -1,7 +1,7 @@
 """Staged records against a dict: whatever is put, removed, taken back, committed and reopened, both hold the same."""
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from borsa.runtime.listing import Listing, newest
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.session import Session
+from borsa.runtime.session import Mark, Session
 from borsa.runtime.store import Statement
 from tests.runtime.toys import made
 
@@ -26,6 +27,15 @@ PAIRS = strict_table(
     sa.Column("value", INTEGER),
 )
 LINES = strict_table("lines", METADATA, sa.Column("line", INTEGER, primary_key=True, autoincrement=False))
+LINES_OF = Listing("lines_of", METADATA, owner="kind", item="line", kind=INTEGER)
+ODD_LINES = LINES_OF.pages(
+    lambda listed: (
+        sa.select(listed.c.line)
+        .where(listed.c.kind == "odd", listed.c.line < sa.bindparam("before"))
+        .order_by(listed.c.line.desc())
+        .limit(sa.bindparam("limit"))
+    )
+)
 ALL_PAIRS = Statement(sa.select(PAIRS))
 ALL_LINES = Statement(sa.select(LINES).order_by(LINES.c.line))
 
@@ -62,8 +72,9 @@ class SessionMachine(RuleBasedStateMachine):
         self.session = Session(self.database.connect(), cached_records_max=3)
         self.records = self.session.records(PAIRS, Pair)
         self.journal = self.session.journal(LINES, Line)
+        self.list = LINES_OF.opened(self.session)
         self.committed = (dict(self.pairs), list(self.lines))
-        self.marks: list[tuple[int, dict[Key, int | None], list[int]]] = []
+        self.marks: list[tuple[Mark, dict[Key, int | None], list[int]]] = []
 
     @rule(key=keys, value=values)
     def put(self, key: Key, value: int | None) -> None:
@@ -85,7 +96,13 @@ class SessionMachine(RuleBasedStateMachine):
     def append(self) -> None:
         line = len(self.lines) + 1
         self.journal.append(Line(line))
+        self.list.add(line, "even" if line % 2 == 0 else "odd")
         self.lines.append(line)
+
+    @rule()
+    def settle(self) -> None:
+        """A list moves to its place what was committed, whatever becomes of the rest."""
+        self.list.settle()
 
     @rule()
     def mark(self) -> None:
@@ -104,6 +121,13 @@ class SessionMachine(RuleBasedStateMachine):
         self.session.commit()
         self.committed = (dict(self.pairs), list(self.lines))
         self.marks.clear()
+
+    @rule(limit=st.integers(1, 4), before=st.integers(0, 20))
+    def read_list(self, limit: int, before: int) -> None:
+        with closing(self.database.reader()) as reader:
+            found = [row[0] for row in newest(reader, ODD_LINES, limit, before=before)]
+        odd = [line for line in reversed(self.committed[1]) if line % 2 and line < before]
+        assert found == odd[:limit]
 
     @rule()
     def crash(self) -> None:

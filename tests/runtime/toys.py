@@ -1,5 +1,7 @@
 """Two toy services over real databases: `alpha` says words, `beta` hears them. The test steps them."""
 
+import itertools
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,11 +15,14 @@ from borsa.events import UserCreated, UserUpdated
 from borsa.requests import Done, Request
 from borsa.runtime.bus import Once, Origin, Outcome
 from borsa.runtime.embedded import EmbeddedBus
+from borsa.runtime.link import Language, Link, Message
+from borsa.runtime.linked import LinkedBus
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 from borsa.runtime.service import Asking, Service
 from borsa.runtime.session import Session
 from borsa.runtime.sqlite import SqliteConnection, SqliteDatabase
 from borsa.runtime.store import Row, Statement
+from borsa.runtime.vitals import Vitals
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 
@@ -238,8 +243,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         self.databases = {each.name: made(self.folder, each.name, each.tables) for each in self.services}
-        logs = {name: database.reader() for name, database in self.databases.items()}
-        self.bus = EmbeddedBus(self.settings.fetch_events_max, logs)
+        self.make_buses()
         self.asker = Asker(self.notes)
         self.connections: dict[str, Watched] = {}
         self.writers = {service.name: self._writer(service) for service in self.services}
@@ -248,17 +252,29 @@ class Stage:
             writer.start()
         return self
 
+    def local_bus(self) -> EmbeddedBus:
+        """A bus of one process, which can read every log."""
+        logs = {name: database.reader() for name, database in self.databases.items()}
+        return EmbeddedBus(self.settings.fetch_events_max, logs)
+
+    def make_buses(self) -> None:
+        """The bus that the test talks to, and for each service its own: here one for all."""
+        self.bus: Any = self.local_bus()
+        self.local = self.reach = dict.fromkeys(self.databases, self.bus)
+
     def _writer(self, service: Service[Memory]) -> Writer:
         connection = Watched(self.databases[service.name].connect(), self.notes, service.name)
         self.connections[service.name] = connection
-        writer = Writer(service, connection, self.bus, self.clock, self.settings, lambda: None)
-        self.bus.attach(writer)
+        reach = self.reach[service.name]
+        writer = Writer(service, connection, reach, self.clock, self.settings, lambda: None)
+        self.local[service.name].attach(writer)
         return writer
 
     def __exit__(self, *_: object) -> None:
         for writer in self.writers.values():
             writer.close()
-        self.bus.close()
+        for bus in {id(bus): bus for bus in self.local.values()}.values():
+            bus.close()
 
     def ask(self, request: Request[Any], token: Any = "it", once: Once | None = None) -> None:
         """Put a question; nobody steps."""
@@ -267,9 +283,13 @@ class Stage:
     def settle(self, steps_max: int = 100) -> None:
         """Step both until neither has anything to do."""
         for _ in range(steps_max):
-            if not (self.alpha.step() | self.beta.step()):
+            if not (self.carry() | self.alpha.step() | self.beta.step()):
                 return
         raise AssertionError("never quiet")
+
+    def carry(self) -> bool:
+        """Let what is on its way arrive; False when nothing was."""
+        return False
 
     def heard(self) -> dict[str, int]:
         """What beta has on disk."""
@@ -287,3 +307,34 @@ def words(folder: Path, name: str, table: sa.Table) -> dict[str, int]:
         return dict(reader.read(Statement(sa.select(table))))
     finally:
         reader.close()
+
+
+class LinkedStage(Stage):
+    """The toys and the test in three processes, as far as their buses can tell."""
+
+    def make_buses(self) -> None:
+        known = Language([kind for service in self.services for kind in service.answers])
+        ends: dict[str, dict[str, Link]] = {name: {} for name in ("door", "alpha", "beta")}
+        for one, other in itertools.combinations(ends, 2):
+            ends[one][other], ends[other][one] = (Link(end, known) for end in socket.socketpair())
+        self.links = [link for links in ends.values() for link in links.values()]
+        self.local = {name: self.local_bus() for name in ends}
+        self.reach = {
+            name: LinkedBus(self.local[name], links, links.values(), lambda: Vitals([], ""), self.control)
+            for name, links in ends.items()
+        }
+        self.bus = self.reach["door"]
+
+    def control(self, _: Link, message: Message) -> None:
+        """There is nothing to control."""
+        raise AssertionError(message)
+
+    def carry(self) -> bool:
+        waits = not all([link.flush() for link in self.links])
+        came = any([bus.receive() for bus in self.reach.values()])
+        return waits or came
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        for link in self.links:
+            link.close()
