@@ -82,6 +82,10 @@ class Known:
             return min(self.remaining, (self.asked.budget - self.spent) // price)
         return self.remaining
 
+    @property
+    def limited(self) -> bool:
+        return self.asked.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
     def allows(self, price: int) -> bool:
         if self.price == 0:
             return True
@@ -266,8 +270,8 @@ class Reference:
                 self.close(taker, Reason.EXPIRED_FOK)
                 return
         reason = self.match(taker)
-        if not reason and taker.price == 0:
-            reason = Reason.NO_LIQUIDITY
+        if not reason and not taker.limited:
+            reason = Reason.PRICE_BAND if self.facing(taker) else Reason.NO_LIQUIDITY
         if not reason and asked.time_in_force != TimeInForce.GTC:
             reason = Reason.EXPIRED_IOC
         if reason:
@@ -335,14 +339,15 @@ class Reference:
 
     def makers(self, taker: Known) -> list[Known]:
         """Who it may trade with, the best first."""
+        return [known for known in self.facing(taker) if taker.allows(known.price)]
+
+    def facing(self, taker: Known) -> list[Known]:
+        """Who rests on the other side, the best first."""
         sign = 1 if taker.asked.side == Side.BUY else -1
         found = [
             known
             for known in self.open
-            if known.asked.market == taker.asked.market
-            and known.asked.side != taker.asked.side
-            and not known.armed
-            and taker.allows(known.price)
+            if known.asked.market == taker.asked.market and known.asked.side != taker.asked.side and not known.armed
         ]
         return sorted(found, key=lambda known: (sign * known.price, known.time))
 
@@ -415,7 +420,7 @@ def is_valid(command: Command) -> bool:
             command.time_in_force in list(TimeInForce),
             command.post_only in (0, 1),
             command.mode in list(SelfTradePrevention),
-            command.price > 0 if has_price else command.price == 0,
+            command.price > 0 if has_price else command.price >= 0,
             command.stop_price > 0 if has_stop else command.stop_price == 0,
             command.quantity >= 0,
             command.budget >= 0,

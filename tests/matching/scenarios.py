@@ -16,9 +16,9 @@
     last 101                            the last trade price
 
 Commands:  NAME buy|sell QUANTITY @ PRICE | QUANTITY market | market budget BUDGET, then any of: ioc, fok, post_only,
-stop PRICE, budget BUDGET, by OWNER, and a mode of self-trade prevention;  cancel NAME;  amend NAME QUANTITY @ PRICE;
-cross BUY SELL QUANTITY @ PRICE;  state open|cancel_only|halted;  cancel_all OWNER.  Everybody is a different owner
-unless named. Text behind `#` is a remark.
+stop PRICE, worst PRICE (of a market order), budget BUDGET, by OWNER, and a mode of self-trade prevention;  cancel NAME;
+amend NAME QUANTITY @ PRICE;  cross BUY SELL QUANTITY @ PRICE;  state open|cancel_only|halted;  cancel_all OWNER.
+Everybody is a different owner unless named. Text behind `#` is a remark.
 """
 
 from collections.abc import Iterator
@@ -151,7 +151,7 @@ class Player:
         for word in rest:
             if word.isdigit():
                 fields["quantity"] = int(word)
-            elif word == "@":
+            elif word in ("@", "worst"):
                 fields["price"] = int(next(rest))
             elif word == "stop":
                 fields["stop_price"] = int(next(rest))
@@ -165,7 +165,7 @@ class Player:
                 fields["time_in_force"] = TimeInForce[word.upper()]
             elif word != "market":
                 fields["self_trade_prevention"] = SelfTradePrevention[word.upper()]
-        fields["order_type"] = _order_type("price" in fields, "stop_price" in fields)
+        fields["order_type"] = _order_type("@" in words, "stop_price" in fields)
         return pack_command(Op.PLACE, MARKET, self._id(name), **fields)
 
     def _id(self, name: str) -> int:

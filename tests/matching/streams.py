@@ -50,6 +50,8 @@ def _random_place(random: Random, market: int, order_id: int, owners: int, price
     elif fields["side"] == 0 and random.randint(0, 1):
         fields["budget"] = random.randint(1, 60)
         fields["quantity"] *= random.randint(0, 1)
+    if order_type in (OrderType.MARKET, OrderType.STOP) and random.randint(0, 1):
+        fields["price"] = random.randint(1, prices)
     if order_type in (OrderType.STOP, OrderType.STOP_LIMIT):
         fields["stop_price"] = random.randint(1, prices)
     if random.randint(0, 39) == 0:

@@ -83,6 +83,7 @@ def test_every_single_bit_of_noise_has_an_answer(kernel: Kernel) -> None:
 
 LIMIT = {"price": 100, "quantity": 5}
 MARKET = {"order_type": 1, "quantity": 5}
+WORST = {"order_type": 1, "quantity": 5, "price": 110}
 STOP = {"order_type": 2, "quantity": 5, "stop_price": 90}
 STOP_LIMIT = {"order_type": 3, "quantity": 5, "price": 100, "stop_price": 90}
 
@@ -104,13 +105,16 @@ STOP_LIMIT = {"order_type": 3, "quantity": 5, "price": 100, "stop_price": 90}
         (LIMIT, {"stop_price": 1}),
         (LIMIT, {"post_only": 1, "time_in_force": 1}),
         (LIMIT, {"post_only": 1, "time_in_force": 2}),
-        (MARKET, {"price": 1}),
+        (MARKET, {"price": -1}),
         (MARKET, {"stop_price": 1}),
         (MARKET, {"post_only": 1}),
         (MARKET, {"budget": -1}),
         (MARKET, {"quantity": -1, "budget": 1}),
         (MARKET, {"side": 1, "budget": 1}),
-        (STOP, {"price": 1}),
+        (WORST, {"side": 1, "budget": 1}),
+        (WORST, {"post_only": 1}),
+        (WORST, {"stop_price": 1}),
+        (STOP, {"price": -1}),
         (STOP, {"stop_price": 0}),
         (STOP, {"stop_price": -1}),
         (STOP, {"post_only": 1}),

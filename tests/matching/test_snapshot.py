@@ -1,6 +1,7 @@
 """Snapshots: everything that can be seen later is in them, and a damaged one is refused."""
 
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,9 +22,9 @@ def place(order_id: int, side: int, quantity: int, price: int, **fields: int) ->
     return pack_command(Op.PLACE, 0, order_id, side=side, quantity=quantity, price=price, **fields)
 
 
-def stop(order_id: int, side: int, quantity: int, stop_price: int, **fields: int) -> bytes:
+def stop(order_id: int, side: int, quantity: int, stop_price: int, worst: int = 0, **fields: int) -> bytes:
     """A stop (market) order."""
-    return place(order_id, side, quantity, 0, stop_price=stop_price, order_type=OrderType.STOP, **fields)
+    return place(order_id, side, quantity, worst, stop_price=stop_price, order_type=OrderType.STOP, **fields)
 
 
 def restored(new_kernel: Callable[[], Kernel], kernel: Kernel) -> Kernel:
@@ -53,6 +54,27 @@ def test_a_snapshot_has_armed_stops_in_arming_order(new_kernel: Callable[[], Ker
     assert [order.order_id for order in other.open_orders() if order.armed] == [9, 3, 6]
     results = iter_results(other.process(place(1, 1, 5, 100) + place(2, 0, 5, 100)))
     assert [result.order_id for result in results if result.kind == Kind.TRIGGERED] == [9, 3, 6]
+
+
+def test_a_snapshot_has_the_worst_price_of_a_stop(new_kernel: Callable[[], Kernel]) -> None:
+    kernel = new_kernel()
+    kernel.process(place(1, 1, 1, 100) + place(2, 1, 5, 120) + place(3, 0, 2, 100))
+    kernel.process(stop(4, 0, 1, 110, worst=115))
+    other = restored(new_kernel, kernel)
+    results = list(iter_results(other.process(place(5, 0, 1, 120))))
+    assert [(result.order_id, result.reason) for result in results if result.kind == Kind.CLOSED] == [
+        (5, Reason.FILLED),
+        (4, Reason.PRICE_BAND),
+    ]
+
+
+@pytest.mark.parametrize("price", [-1, -(2**63)])
+def test_a_worst_price_below_zero_is_not_restored(new_kernel: Callable[[], Kernel], price: int) -> None:
+    kernel = new_kernel()
+    kernel.process(stop(1, 0, 5, 100, worst=77))
+    body = kernel.snapshot()[:-32].replace(struct.pack("<q", 77), struct.pack("<q", price))
+    with pytest.raises(ValueError, match="no state that a kernel can be in"):
+        new_kernel().restore(body + sha256(body).digest())
 
 
 def test_a_snapshot_has_the_market_state(new_kernel: Callable[[], Kernel]) -> None:

@@ -8,9 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from borsa.matching import Kernel, Result
-from borsa.matching.layout import FLAG_BUDGET, Kind, Op, Reason, SelfTradePrevention, Side, TimeInForce
+from borsa.matching.layout import FLAG_BUDGET, Kind, Op, OrderType, Reason, SelfTradePrevention, Side, TimeInForce
 
 from .reference import Command
+
+LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Witness:
         if not crossed:
             assert result.price == maker.price, "I-13: trades are at the maker's price"
             assert not taker.asked.post_only, "I-24: post_only never takes"
-        if taker.price:
+        if taker.price:  # I-13: of a market order it is the worst price
             assert result.price <= taker.price if result.side == Side.BUY else result.price >= taker.price
         if taker.asked.owner == maker.asked.owner:
             assert taker.asked.mode == SelfTradePrevention.NONE, "I-16: no self-trade"
@@ -100,6 +102,9 @@ class Witness:
         assert result.price == order.price
         if result.reason == Reason.FILLED and order.asked.quantity:
             assert order.remaining == 0
+        if result.reason in (Reason.PRICE_BAND, Reason.NO_LIQUIDITY):
+            assert order.asked.order_type not in LIMITED
+            assert order.price or result.reason == Reason.NO_LIQUIDITY, "no band without a worst price"
         if order.asked.time_in_force == TimeInForce.FOK and result.reason != Reason.CANCELLED:
             whole = result.reason in (Reason.FILLED, Reason.AMENDED_DOWN)
             assert (order.filled > 0) == whole, "I-24: a fok fills whole or not at all"
@@ -121,7 +126,7 @@ class Witness:
         resting = [order for order in there if not order.armed]
         for order in resting:
             asked = self.open[order.order_id].asked
-            assert order.price > 0, "I-24: a market order never rests"
+            assert asked.order_type in LIMITED, "I-24: a market order never rests"
             assert asked.time_in_force == TimeInForce.GTC, "I-24: ioc and fok never rest"
             assert order.remaining > 0, "I-23: no order of nothing"
         for market in markets:

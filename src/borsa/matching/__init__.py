@@ -21,11 +21,14 @@ Only a buffer that is not a whole number of records is an error, and then none o
   back, and may trade at once as a taker. `remaining` = new total - filled - prevented.
 - Fill-or-kill looks before it leaps: under cancel_oldest own orders are passed over, under the other modes of
   self-trade prevention nothing behind the first own order counts.
+- A market order, and a stop that became one, trades at its worst price or better. For it the other side ends
+  there: what is left ends with price_band, a fill-or-kill counts nothing beyond, and no order beyond is touched.
 - A stop triggers when a trade's price is at its stop price or through it: at or above for a buy, at or
-  below for a sell, and at once if the last trade already is. The command that caused the trades first
-  finishes; then, one after the other, the longest armed of those that are triggered enters, and its own
-  trades may trigger more. All results bear the index of the command that began it. An amendment that loses
-  an order's place on the book also sends an armed stop to the back of the arming order.
+  below for a sell, and at once if the last trade already is. Each trade of a sweep counts, not only the last:
+  each was the last price when it was made. The command that caused the trades first finishes; then, one after
+  the other, the longest armed of those that are triggered enters, and its own trades may trigger more. All
+  results bear the index of the command that began it. An amendment that loses an order's place on the book
+  also sends an armed stop to the back of the arming order.
 - CROSS needs two resting orders of different owners, both limits met, and sets no last trade price, so that
   an agreed price can't fire stops. A matched book is never crossed at rest, so no two resting orders that
   came through `process` can meet this: it is refused until a book has another way to hold them.

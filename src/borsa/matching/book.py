@@ -20,6 +20,7 @@ from borsa.matching.layout import (
     REASON_NONE,
     REASON_NOT_AMENDABLE,
     REASON_NOT_CROSSABLE,
+    REASON_PRICE_BAND,
     REASON_SELF_TRADE,
     REASON_WOULD_CROSS,
     SELL,
@@ -139,7 +140,7 @@ class Book:
 
     def _enter(self, taker: Order) -> None:
         """Match an incoming order, then close it or let its remainder rest."""
-        reason = self._why_not_match(taker) or self._match(taker) or _why_not_rest(taker)
+        reason = self._why_not_match(taker) or self._match(taker) or self._why_not_rest(taker)
         if reason:
             self._results.closed(taker, reason)
         else:
@@ -217,6 +218,14 @@ class Book:
                 del self._orders[maker.order_id]
             self._results.closed(maker, REASON_SELF_TRADE)
 
+    def _why_not_rest(self, taker: Order) -> int:
+        """Why the remainder of an order that stopped matching ends, or REASON_NONE: it rests."""
+        if not taker.limited:
+            return REASON_PRICE_BAND if self.ladders[1 - taker.side].best() else REASON_NO_LIQUIDITY
+        if taker.time_in_force != TIF_GTC:
+            return REASON_EXPIRED_IOC
+        return REASON_NONE
+
     def _can_fill_whole(self, taker: Order) -> bool:
         """Walk what `_match` would, changing nothing: would it end with REASON_FILLED and nothing
         prevented?"""
@@ -265,7 +274,7 @@ class Book:
     def _why_not_amend(self, order: Order, price: int, quantity: int) -> int:
         if self.state != STATE_OPEN or order.by_budget or order.capped:
             return REASON_NOT_AMENDABLE
-        # An order without a limit stays one, an order with one keeps one.
+        # An order without a price stays one, an order with one keeps one.
         if quantity <= 0 or price < 0 or (price == 0) != (order.price == 0):
             return REASON_INVALID
         ends = quantity <= order.filled + order.prevented
@@ -317,12 +326,3 @@ def _lots_wanted(taker: Order, remaining: int, budget_left: int, price: int) -> 
     if taker.capped:
         return min(remaining, budget_left // price)
     return remaining
-
-
-def _why_not_rest(taker: Order) -> int:
-    """Why the remainder of an order that stopped matching ends, or REASON_NONE: it rests."""
-    if not taker.price:
-        return REASON_NO_LIQUIDITY
-    if taker.time_in_force != TIF_GTC:
-        return REASON_EXPIRED_IOC
-    return REASON_NONE

@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from itertools import islice
 
-from borsa.matching.layout import BUY
+from borsa.matching.layout import BUY, TYPE_LIMIT, TYPE_STOP_LIMIT
 
 
 class Order:
@@ -31,7 +31,7 @@ class Order:
         self.time_in_force = time_in_force
         self.post_only = post_only
         self.prevention = prevention
-        self.price = price  # 0: takes any
+        self.price = price  # its limit or worst price; 0: takes any
         self.remaining = quantity or budget
         self.filled = 0
         self.prevented = 0
@@ -46,8 +46,13 @@ class Order:
         """The total asked for, as last amended."""
         return self.filled + self.prevented + self.remaining
 
+    @property
+    def limited(self) -> bool:
+        """Whether it may rest at its price. If not, it is a market order, or becomes one when it triggers."""
+        return self.order_type in (TYPE_LIMIT, TYPE_STOP_LIMIT)
+
     def crosses(self, price: int) -> bool:
-        """Whether the limit allows a trade at `price`."""
+        """Whether its limit or worst price allows a trade at `price`."""
         if not self.price:
             return True
         return price <= self.price if self.side == BUY else price >= self.price

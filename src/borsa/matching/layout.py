@@ -70,6 +70,7 @@ REASON_SELF_TRADE: Final = 7
 REASON_HALTED: Final = 8
 REASON_BUDGET_SPENT: Final = 9
 REASON_AMENDED_DOWN: Final = 10
+REASON_PRICE_BAND: Final = 11
 REASON_UNKNOWN_ORDER: Final = 16
 REASON_DUPLICATE_ORDER: Final = 17
 REASON_NOT_CROSSABLE: Final = 18
@@ -88,15 +89,16 @@ class Op(IntEnum):
     """side, order_type, time_in_force, post_only, self_trade_prevention, owner, price, quantity, budget,
     stop_price.
 
-    Price is above 0 for limit and stop_limit, 0 for market and stop. stop_price is above 0 for stop and
-    stop_limit only. Only a limit or stop_limit with gtc may be post_only. Only a buy of type market or stop
-    may have a budget; it then may leave quantity 0 (spend the budget), or give both (buy the quantity,
-    never for more than the budget).
+    Price is above 0 for limit and stop_limit: the limit. For market and stop it is the worst price at which
+    they may trade, 0 for none. stop_price is above 0 for stop and stop_limit only. Only a limit or stop_limit
+    with gtc may be post_only. Only a buy of type market or stop may have a budget; it then may leave quantity
+    0 (spend the budget), or give both (buy the quantity, never for more than the budget).
     """
     CANCEL = OP_CANCEL
     """Nothing else. Works in every market state, for resting orders and for armed stops."""
     AMEND = OP_AMEND
-    """price and quantity, both always given: quantity is the new TOTAL, filled part included."""
+    """price and quantity, both always given: quantity is the new TOTAL, filled part included. An order
+    without a price stays without, one with a price keeps one."""
     CROSS = OP_CROSS
     """order_id (the buy), other_id (the sell), price, quantity: trade two resting orders with one another."""
     SET_STATE = OP_SET_STATE
@@ -172,7 +174,7 @@ class Kind(IntEnum):
     before the taker's."""
     CLOSED = KIND_CLOSED
     """An order ended: exactly once for each accepted order that is not open. quantity: the total it filled
-    (lots); remaining: what was cut off; price: its limit (0: none)."""
+    (lots); remaining: what was cut off; price: its limit or worst price (0: none)."""
     AMENDED = KIND_AMENDED
     """price and quantity (the total) that hold from now on. A total below what is filled and prevented is
     raised to that, with remaining 0, and CLOSED amended_down follows; otherwise the fills that it causes
@@ -214,6 +216,8 @@ class Reason(IntEnum):
     never could."""
     AMENDED_DOWN = REASON_AMENDED_DOWN
     """Amended to a total that it had already reached: filled, as far as anyone is concerned."""
+    PRICE_BAND = REASON_PRICE_BAND
+    """A market order's remainder: the other side has nothing left at its worst price or better."""
     UNKNOWN_ORDER = REASON_UNKNOWN_ORDER
     """CANCEL, AMEND, CROSS of an id that is not open in that market (never placed, or ended)."""
     DUPLICATE_ORDER = REASON_DUPLICATE_ORDER

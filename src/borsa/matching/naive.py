@@ -166,22 +166,22 @@ def _is_valid(order: Order, quantity: int, budget: int) -> bool:
 
 
 def _has_valid_type(order: Order) -> bool:
-    """Limit types have a price and stop types a stop price, above 0; without one the field is 0."""
+    """Limit types have a price, and others may; stop types have a stop price, and others don't."""
     if order.order_type == TYPE_LIMIT:
         return order.price > 0 and order.stop_price == 0
     if order.order_type == TYPE_MARKET:
-        return order.price == 0 and order.stop_price == 0
+        return order.price >= 0 and order.stop_price == 0
     if order.order_type == TYPE_STOP:
-        return order.price == 0 and order.stop_price > 0
+        return order.price >= 0 and order.stop_price > 0
     return order.order_type == TYPE_STOP_LIMIT and order.price > 0 and order.stop_price > 0
 
 
 def _may_have_budget(order: Order, budget: int) -> bool:
-    return not budget or (order.side == BUY and order.price == 0)
+    return not budget or (order.side == BUY and not order.limited)
 
 
 def _may_be_post_only(order: Order) -> bool:
-    return not order.post_only or (order.price > 0 and order.time_in_force == TIF_GTC)
+    return not order.post_only or (order.limited and order.time_in_force == TIF_GTC)
 
 
 def _open_order(order: Order) -> OpenOrder:

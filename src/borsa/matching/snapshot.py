@@ -22,7 +22,6 @@ from borsa.matching.layout import (
     STP_NONE,
     TIF_FOK,
     TIF_GTC,
-    TYPE_LIMIT,
     TYPE_STOP,
     TYPE_STOP_LIMIT,
 )
@@ -117,7 +116,6 @@ def _unpack_into(book: Book, body: bytes, offset: int, armed: bool, ids: set[int
 
 def _is_sound(order: Order, armed: bool) -> bool:
     """Whether commands could have made it: `process` relies on that, and the compiled kernel's memory too."""
-    has_price = order.order_type in (TYPE_LIMIT, TYPE_STOP_LIMIT)
     has_stop_price = order.order_type in (TYPE_STOP, TYPE_STOP_LIMIT)
     amounts = (order.filled, order.prevented, order.budget_left, order.price, order.stop_price)
     return (
@@ -125,22 +123,22 @@ def _is_sound(order: Order, armed: bool) -> bool:
         and order.side <= SELL
         and order.order_type <= TYPE_STOP_LIMIT
         and order.time_in_force <= TIF_FOK
-        and order.post_only <= (has_price and order.time_in_force == TIF_GTC)
+        and order.post_only <= (order.limited and order.time_in_force == TIF_GTC)
         and order.prevention <= STP_NONE
         and min(amounts) >= 0
         and order.remaining > 0
         and order.quantity <= _LARGEST
-        and (order.price > 0) == has_price
+        and (order.price > 0 or not order.limited)
         and (order.stop_price > 0) == has_stop_price
-        and _has_sound_budget(order, has_price)
-        and (has_stop_price if armed else has_price and order.time_in_force == TIF_GTC)
+        and _has_sound_budget(order)
+        and (has_stop_price if armed else order.limited and order.time_in_force == TIF_GTC)
     )
 
 
-def _has_sound_budget(order: Order, has_price: bool) -> bool:
+def _has_sound_budget(order: Order) -> bool:
     if not (order.by_budget or order.capped):
         return order.budget_left == 0
-    return order.by_budget != order.capped and order.budget_left > 0 and order.side == BUY and not has_price
+    return order.by_budget != order.capped and order.budget_left > 0 and order.side == BUY and not order.limited
 
 
 def _pack_order(order: Order) -> bytes:

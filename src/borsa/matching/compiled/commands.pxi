@@ -12,22 +12,22 @@ cdef enum:
 
 cdef inline bint is_valid(const Command* command) noexcept nogil:
     # Whether the fields of a PLACE are what `layout.Op.PLACE` allows.
-    cdef bint has_price, has_stop_price
+    cdef bint limited, has_stop_price
     if command.order_id == 0 or command.side > SELL or command.time_in_force > TIF_FOK:
         return False
     if command.post_only > 1 or command.prevention > STP_NONE or command.order_type > TYPE_STOP_LIMIT:
         return False
     if command.quantity < 0 or command.budget < 0 or not (command.quantity or command.budget):
         return False
-    has_price = command.order_type == TYPE_LIMIT or command.order_type == TYPE_STOP_LIMIT
+    limited = is_limited(command.order_type)
     has_stop_price = command.order_type >= TYPE_STOP
     if command.price < 0 or command.stop_price < 0:
         return False
-    if (command.price > 0) != has_price or (command.stop_price > 0) != has_stop_price:
+    if (limited and command.price == 0) or (command.stop_price > 0) != has_stop_price:
         return False
-    if command.budget and (command.side != BUY or has_price):
+    if command.budget and (command.side != BUY or limited):
         return False
-    return not command.post_only or (has_price and command.time_in_force == TIF_GTC)
+    return not command.post_only or (limited and command.time_in_force == TIF_GTC)
 
 
 cdef inline u64 apply_place(Core* core, Book* book, const Command* command) noexcept nogil:

@@ -1,7 +1,7 @@
 # Incoming orders: new ones, those amended to the back, and stops that fired.
 
 cdef inline bint crosses(i64 limit, u8 side, i64 price) noexcept nogil:
-    # Whether a limit allows a trade at this price; 0 allows any.
+    # Whether a limit or worst price allows a trade at this price; 0 allows any.
     if side == BUY:
         return price <= limit or limit == 0
     return price >= limit
@@ -145,9 +145,9 @@ cdef inline u64 match(Core* core, Book* book, Incoming* taker) noexcept nogil:
     return REASON_FILLED
 
 
-cdef inline u64 why_not_rest(const Incoming* taker) noexcept nogil:
-    if taker.price == 0:
-        return REASON_NO_LIQUIDITY
+cdef inline u64 why_not_rest(const Book* book, const Incoming* taker) noexcept nogil:
+    if unlikely(not is_limited(taker.order_type)):
+        return REASON_PRICE_BAND if book.ladders[1 - taker.side].best else REASON_NO_LIQUIDITY
     if taker.time_in_force != TIF_GTC:
         return REASON_EXPIRED_IOC
     return REASON_NONE
@@ -159,7 +159,7 @@ cdef inline void enter(Core* core, Book* book, Incoming* taker) noexcept nogil:
     if reason == REASON_NONE:
         reason = match(core, book, taker)
     if reason == REASON_NONE:
-        reason = why_not_rest(taker)
+        reason = why_not_rest(book, taker)
     if reason:
         say_closed(core, taker, reason)
     else:

@@ -92,6 +92,11 @@ cdef struct Core:
     Heap triggered
 
 
+cdef inline bint is_limited(u8 order_type) noexcept nogil:
+    # Whether it may rest at its price. If not, it is a market order, or becomes one when it triggers.
+    return order_type == TYPE_LIMIT or order_type == TYPE_STOP_LIMIT
+
+
 cdef void* checked(void* memory) noexcept nogil:
     # Half a command can't be taken back, and the log has what is needed to begin again: end here, not with wrong books.
     if memory == NULL:

@@ -116,13 +116,13 @@ cdef void save_book(const Core* core, const Book* book, u32 resting, const u32* 
 
 cdef bint is_sound(const SavedOrder* order, u16 market, bint armed) noexcept nogil:
     # Whether an order could be in this place: see `snapshot.is_sound`, which is the same.
-    cdef bint has_price = order.order_type == TYPE_LIMIT or order.order_type == TYPE_STOP_LIMIT
+    cdef bint limited = is_limited(order.order_type)
     cdef bint has_stop_price = order.order_type >= TYPE_STOP
     if order.order_id == 0 or order.market != market or order.side > SELL or order.order_type > TYPE_STOP_LIMIT:
         return False
     if order.time_in_force > TIF_FOK or order.post_only > 1 or order.prevention > STP_NONE:
         return False
-    if order.price < 0 or (order.price > 0) != has_price:
+    if order.price < 0 or (limited and order.price == 0):
         return False
     if order.stop_price < 0 or (order.stop_price > 0) != has_stop_price:
         return False
@@ -132,13 +132,13 @@ cdef bint is_sound(const SavedOrder* order, u16 market, bint armed) noexcept nog
         return False
     if order.flags > SAVED_CAPPED or (order.flags != 0) != (order.budget_left != 0):
         return False
-    if order.flags and (order.side != BUY or has_price):
+    if order.flags and (order.side != BUY or limited):
         return False
-    if order.post_only and (not has_price or order.time_in_force != TIF_GTC):
+    if order.post_only and (not limited or order.time_in_force != TIF_GTC):
         return False
     if armed:
         return has_stop_price
-    return has_price and order.time_in_force == TIF_GTC
+    return limited and order.time_in_force == TIF_GTC
 
 
 cdef bint restore_order(Core* core, Book* book, const char* source, bint armed) noexcept nogil:
