@@ -1,6 +1,7 @@
 """A migrated database has the schema that tables.py describes: types, constraints, indexes, strictness."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from borsa.app import SERVICES
+from borsa.runtime import migrations
 from borsa.runtime.log import runtime_tables
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
@@ -72,7 +74,8 @@ def test_every_table_is_strict(tmp_path: Path) -> None:
         engine.dispose()
 
 
-def test_a_change_of_the_tables_is_drafted_in_the_form_of_the_others() -> None:
+def coloured() -> Service[Any]:
+    """users, with one table more and the others gone."""
     changed = sa.MetaData()
     runtime_tables(changed)
     sa.Table(
@@ -82,10 +85,24 @@ def test_a_change_of_the_tables_is_drafted_in_the_form_of_the_others() -> None:
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
         sqlite_strict=True,
     )
-    service = Service(name="users", tables=changed, memory=dict, routes=(), answers={})  # type: ignore[arg-type]
-    text = drafting().draft(service, "add_colours")
+    return Service(name="users", tables=changed, memory=dict, routes=(), answers={})  # type: ignore[arg-type]
+
+
+def test_a_change_of_the_tables_is_drafted_in_the_form_of_the_others() -> None:
+    text = drafting().draft(coloured(), "add_colours")
     assert '"""Add colours."""' in text
     assert 'down_revision = "' in text
     assert "sa.Column('number', INTEGER, nullable=False)" in text
     assert "op.create_table('colours'" in text
     assert "sqlite_strict=True" in text
+
+
+def test_a_draft_is_written_beside_the_earlier_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "users" / "migrations"
+    shutil.copytree(migrations.SERVICES_FOLDER / "users" / "migrations", folder)
+    monkeypatch.setattr(migrations, "SERVICES_FOLDER", tmp_path)
+    before = int(migrations.head("users"))
+    assert drafting().write(coloured(), "add_colours").startswith("Wrote ")
+    text = (folder / f"{before + 1:04d}_add_colours.py").read_text()
+    assert f'down_revision = "{before:04d}"' in text
+    assert 'op.create_table(\n        "colours",' in text
