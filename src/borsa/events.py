@@ -98,7 +98,7 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderSnapshot(OrderEvent, frozen=True, kw_only=True):
-    """An order as it stands."""
+    """An order as it stands. Orders from before there was a `worst_price` say nothing of one."""
 
     wallet_id: str
     product: str
@@ -110,6 +110,7 @@ class OrderSnapshot(OrderEvent, frozen=True, kw_only=True):
     quantity: str | None
     price: str | None
     stop_price: str | None
+    worst_price: str | None = None
     quote_quantity: str | None
     held: str
     filled_quantity: str

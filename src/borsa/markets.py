@@ -68,7 +68,7 @@ class Market(msgspec.Struct, frozen=True, gc=False):
 
     `tick` is the price step in 10**-8 quote per base, `lot` the quantity step in units of the base asset,
     `min_notional` in units of the quote asset, fees in millionths, `number` a small dense integer that the matching
-    kernel knows the market by, `price_band_ppm` the furthest limit from the last trade in millionths (0: none).
+    kernel knows the market by, `price_band_ppm` how far from the last trade a price may be in millionths (0: none).
     """
 
     symbol: str
@@ -99,6 +99,17 @@ class Market(msgspec.Struct, frozen=True, gc=False):
     def lots(self, text: str, field: str = "quantity") -> int:
         """The quantity of a decimal text, in lots; refused when it is zero or off the grid."""
         return _steps(text, ASSET_SCALE, self.lot, "off_lot", field)
+
+    def furthest(self, side: str, reference: int) -> int:
+        """The furthest price from a reference, both in ticks, that the band allows: the highest to buy at, the lowest
+        to sell at. 0 where there is no band or no reference."""
+        if not reference or not self.price_band_ppm:
+            return 0
+        # whole ticks within the band: rounded towards the reference, which is the safe side of both
+        distance: int = reference * self.price_band_ppm // 10**money.RATE_SCALE
+        if side == "buy":
+            return min(reference + distance, money.UNITS_MAX // self.tick)
+        return max(1, reference - distance)
 
     def price_text(self, ticks: int) -> str:
         """A price as it stands on the wire: an amount of the quote asset."""

@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # orders and money
     price_band_ppm: Annotated[
-        CountOrNone, _about("Furthest that a limit price may be from the last trade, in millionths; 0 is no band")
+        CountOrNone, _about("Furthest that an order's price may be from the last trade, in millionths; 0 is no band")
     ] = 200_000
     open_orders_max: Annotated[Count, _about("Open orders of one user in one market")] = 10_000
     faucet_max: Annotated[Amount, _about("Play money of one faucet call, of any asset")] = "1000000"

@@ -217,7 +217,7 @@ class Reason(IntEnum):
     AMENDED_DOWN = REASON_AMENDED_DOWN
     """Amended to a total that it had already reached: filled, as far as anyone is concerned."""
     PRICE_BAND = REASON_PRICE_BAND
-    """A market order's remainder: the other side has nothing left at its worst price or better."""
+    """A market order's remainder: what the other side has left is beyond its worst price."""
     UNKNOWN_ORDER = REASON_UNKNOWN_ORDER
     """CANCEL, AMEND, CROSS of an id that is not open in that market (never placed, or ended)."""
     DUPLICATE_ORDER = REASON_DUPLICATE_ORDER

@@ -32,7 +32,8 @@ def nothing_empty_waits(look: Look) -> Iterator[str]:
 
 
 def kinds_keep_their_word(look: Look) -> Iterator[str]:
-    """Market, ioc and fok never rest; fok is all or nothing; post-only never takes; stops fire at their price."""
+    """Market, ioc and fok never rest; fok is all or nothing; post-only never takes; stops fire at their price;
+    the price band cuts off only what is beyond it."""
     yield from look.witnessed("I-24")
 
 

@@ -26,6 +26,7 @@ STATUS = {
     "expired_fok": "expired",
     "no_liquidity": "expired",
     "budget_spent": "expired",
+    "price_band": "expired",
 }
 """What an order is after the engine closed it for a reason."""
 

@@ -218,7 +218,8 @@ def fees_arrive(look: Look) -> Iterator[str]:
 
 
 def prices_are_within_limits(look: Look) -> Iterator[str]:
-    """The limits at the time, amended orders by their amended ones; and it is the maker's price."""
+    """The limits at the time, amended orders by their amended ones, market orders by their worst price; and it is the
+    maker's price."""
     yield from look.witnessed("I-13")
 
 
@@ -228,7 +229,11 @@ CHECKS = (
     Check("I-12", "each trade is settled exactly once", settled_once),
     Check("I-12", "each settlement and reversal moved what its trade says", settlements_are_trades),
     Check("I-12", "each bust has one reversing entry", busts_are_reversed_once),
-    Check("I-13", "each price is the maker's, and within both limits of its time", prices_are_within_limits),
+    Check(
+        "I-13",
+        "each price is the maker's, within both limits of its time and the worst price",
+        prices_are_within_limits,
+    ),
     Check("I-14", "fees follow the rates of their time, and the fee wallet has them all", fees_arrive),
     Check("I-15", "no trade is for nothing: notional = price x quantity above 0", values_are_exact),
     Check("I-16", "nobody traded with themselves, unless the order said so", no_self_trades),

@@ -48,7 +48,7 @@ class Known:
 
     __slots__ = (
         "armed", "charged", "filled", "held", "last", "numerator", "order_id", "placed", "prevented", "price",
-        "quantity", "resting", "spent", "stop_price",
+        "quantity", "resting", "spent", "stop_price", "worst_price",
     )  # fmt: skip
 
     def __init__(self, placed: OrderCreated) -> None:
@@ -56,6 +56,7 @@ class Known:
         self.order_id = int(placed.order_id)
         self.price = units(placed.price)
         self.stop_price = units(placed.stop_price)
+        self.worst_price = units(placed.worst_price)
         self.quantity = units(placed.quantity)
         self.held = units(placed.held)
         self.armed = placed.order_type in ("stop", "stop_limit")
@@ -66,6 +67,12 @@ class Known:
     def remaining(self) -> int:
         """What is still to fill: quantity = filled + prevented + remaining (0 for a buy by budget)."""
         return max(0, self.quantity - self.filled - self.prevented)
+
+    def bears(self, price: int) -> bool:
+        """May it trade at this price, for all that its worst price says?"""
+        if not self.worst_price:
+            return True
+        return price <= self.worst_price if self.placed.side == "buy" else price >= self.worst_price
 
     @property
     def needs(self) -> int:
@@ -196,6 +203,9 @@ class Witness:
         if (buyer.price and price > buyer.price) or price < seller.price:
             limits = f"{_text(seller.price)} to {_text(buyer.price)}"
             self.note("I-13", f"trade {event.trade_id}: at {event.price}, outside the limits {limits}")
+        if not taker.bears(price):
+            worst = f"{_text(taker.worst_price)}, the worst price of order {taker.order_id}"
+            self.note("I-13", f"trade {event.trade_id}: at {event.price}, beyond {worst}")
         if event.block or isinstance(self._asked, CrossRequested | BlockTradeAgreed):
             return
         if price != maker.price:
@@ -246,8 +256,17 @@ class Witness:
             self.note("I-10", f"order {event.order_id} closed as filled with {_text(known.remaining)} left")
         if known.placed.time_in_force == "fok" and known.filled and known.remaining:
             self.note("I-24", f"fill-or-kill order {event.order_id} was filled in part")
+        if event.reason == "price_band":
+            self._judge_band(known)
         del self.live[known.order_id]
         self._keep(known, event.reason)
+
+    def _judge_band(self, known: Known) -> None:
+        """Whoever is cut off at the worst price has left nothing better on the book."""
+        best = self.shelf(known.placed.symbol, "sell" if known.placed.side == "buy" else "buy").best()
+        if not best or known.bears(best):
+            worst = _text(known.worst_price)
+            self.note("I-24", f"order {known.order_id} was cut off at {worst}, the best price was {_text(best)}")
 
     def _amended(self, sequence: int, event: OrderAmended) -> None:
         known = self._find(sequence, event.order_id)

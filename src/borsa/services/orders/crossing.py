@@ -115,5 +115,5 @@ def _held_order(
         wallet_id=placed.wallet_id,
         digest=None,
     )
-    terms = Terms(quantity, price, 0, 0, asset, amount, at_most=False)
+    terms = Terms(quantity, price, 0, 0, 0, asset, amount, at_most=False)
     return model.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now)

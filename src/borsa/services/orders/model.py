@@ -24,6 +24,7 @@ STATUS_OF_REASON = {
     "expired_fok": EXPIRED,
     "no_liquidity": EXPIRED,
     "budget_spent": EXPIRED,
+    "price_band": EXPIRED,
 }
 """What an order is after the engine closed it for a reason."""
 
@@ -33,8 +34,8 @@ BLOCK = "block"
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """An order: price and stop_price in ticks (0: none), quantity, filled and prevented in lots (quantity 0: bounded
-    by its budget only), quote_quantity and spent in quote units, held in units of the asset it spends.
+    """An order: price, stop_price, worst_price in ticks (0: none), quantity, filled and prevented in lots (quantity 0:
+    bounded by its budget only), quote_quantity and spent in quote units, held in units of the asset it spends.
 
     quantity = filled + prevented + remaining. `revision` counts amendments, `amending` is the one in flight (0: none).
     """
@@ -66,6 +67,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     digest: bytes | None
     created_at: int
     updated_at: int
+    worst_price: int = 0  # last, and with a default: answers that were kept before there was one are read again
 
     @property
     def remaining(self) -> int:
@@ -190,12 +192,14 @@ class ChangeMarket(Request[Market], frozen=True, kw_only=True):
 class Terms(msgspec.Struct, frozen=True, gc=False):
     """An admitted order's numbers on its market's grid, and what it needs on hold.
 
+    `worst_price`: the furthest at which an order without a limit may trade (0: none).
     `at_most`: as much of `amount` as is available will do, because it bounds what the order may spend.
     """
 
     quantity: int
     price: int
     stop_price: int
+    worst_price: int
     quote_quantity: int
     asset: str
     amount: int
@@ -220,8 +224,10 @@ def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
         check_notional(market, reference, quantity)
     elif budget and budget < market.min_notional:
         raise _below(market, "quoteQuantity")
-    asset, amount, at_most = _need(asked, market, price, quantity, budget, stop_price or last_price)
-    return Terms(quantity, price, stop_price, budget, asset, amount, at_most)
+    # fixed here, in the log: who waits for a stop price knows it from the start, and the hold is enough for it
+    worst_price = 0 if price else market.furthest(asked.side, stop_price or last_price)
+    asset, amount, at_most = _need(asked, market, price, quantity, budget, worst_price)
+    return Terms(quantity, price, stop_price, worst_price, budget, asset, amount, at_most)
 
 
 def _check_fields(asked: PlaceOrder) -> None:
@@ -244,10 +250,10 @@ def _check_fields(asked: PlaceOrder) -> None:
 
 def check_band(market: Market, price: int, last_price: int, field: str = "price") -> None:
     """A price too far from the last trade is refused; there is no band before the first trade."""
-    band = market.price_band_ppm
-    if price and last_price and band and abs(price - last_price) * 1_000_000 > last_price * band:
-        low, high = (market.price_text(last_price * (1_000_000 + sign * band) // 1_000_000) for sign in (-1, 1))
-        raise Refused("price_band", f"{field} must be between {low} and {high}", field=field)
+    low, high = (market.furthest(side, last_price) for side in ("sell", "buy"))
+    if price and high and not low <= price <= high:
+        detail = f"{field} must be between {market.price_text(low)} and {market.price_text(high)}"
+        raise Refused("price_band", detail, field=field)
 
 
 def check_notional(market: Market, price: int, quantity: int) -> None:
@@ -265,7 +271,7 @@ def _below(market: Market, field: str) -> Refused:
 
 
 def _need(
-    asked: PlaceOrder, market: Market, price: int, quantity: int, budget: int, reference: int
+    asked: PlaceOrder, market: Market, price: int, quantity: int, budget: int, worst_price: int
 ) -> tuple[str, int, bool]:
     """Which asset to hold, how much, and whether less will do. The asset follows from market and side alone."""
     if asked.side == "sell":
@@ -274,11 +280,9 @@ def _need(
         return market.quote, market.notional(price, quantity), False
     if budget:
         return market.quote, budget, False
-    if not reference or not market.price_band_ppm:
-        # nothing bounds what it may cost: everything that is available is its budget
-        return market.quote, UNITS_MAX, True
-    worst = reference * (1_000_000 + market.price_band_ppm) // 1_000_000 + 1
-    return market.quote, min(UNITS_MAX, market.notional(worst, quantity)), True
+    # without a worst price nothing bounds what it may cost: everything that is available is its budget
+    most = market.notional(worst_price, quantity) if worst_price else UNITS_MAX
+    return market.quote, min(UNITS_MAX, most), True
 
 
 def new_order(
@@ -313,6 +317,7 @@ def new_order(
         digest=asked.digest,
         created_at=now,
         updated_at=now,
+        worst_price=terms.worst_price,
     )
 
 

@@ -53,6 +53,7 @@ def order_texts(order: Order, market: Market) -> dict[str, Any]:
         "quantity": market.quantity_text(order.quantity) if order.quantity else None,
         "price": market.price_text(order.price) if order.price else None,
         "stop_price": market.price_text(order.stop_price) if order.stop_price else None,
+        "worst_price": market.price_text(order.worst_price) if order.worst_price else None,
         "quote_quantity": amount_text(market.quote, order.quote_quantity) if order.quote_quantity else None,
         "filled_quantity": market.quantity_text(order.filled),
         "remaining_quantity": market.quantity_text(order.remaining),

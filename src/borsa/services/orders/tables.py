@@ -43,6 +43,8 @@ ORDERS = strict_table(
     sa.Column("digest", sa.LargeBinary),
     sa.Column("created_at", INTEGER, nullable=False),
     sa.Column("updated_at", INTEGER, nullable=False),
+    # the default is for orders from before there was one
+    sa.Column("worst_price", INTEGER, nullable=False, server_default=sa.text("0")),
     sa.CheckConstraint("filled >= 0 AND (filled <= quantity OR quantity = 0)", name="orders_not_overfilled"),
     sa.Index("orders_open", "order_id", "user_id", "symbol", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     sa.Index(

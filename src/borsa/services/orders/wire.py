@@ -58,7 +58,8 @@ class Amendment(Body, frozen=True):
 
 
 class OrderReply(Reply, frozen=True):
-    """An order as it stands. `quantity` is null where only a budget bounds it."""
+    """An order as it stands. `quantity` is null where only a budget bounds it. `worstPrice` is the furthest price at
+    which a market or stop order may trade: what is left then expires with the reason `price_band`."""
 
     order_id: str
     user_id: str
@@ -73,6 +74,7 @@ class OrderReply(Reply, frozen=True):
     quantity: str | None
     price: str | None
     stop_price: str | None
+    worst_price: str | None
     quote_quantity: str | None
     filled_quantity: str
     remaining_quantity: str

@@ -114,7 +114,7 @@ class Engine:
             post_only=event.post_only,
             self_trade_prevention=_PREVENTIONS[event.self_trade_prevention],
             owner=live.owner,
-            price=live.price,
+            price=live.price or (market.ticks(event.worst_price) if event.worst_price else 0),
             quantity=live.quantity,
             budget=budget,
             stop_price=market.ticks(event.stop_price) if event.stop_price else 0,
