@@ -56,7 +56,7 @@ def place_order(tx: Transaction, memory: Memory, asked: PlaceOrder) -> Asking:
         terms = model.admit(asked, market, memory.last_price(asked.symbol))
         _check_open_orders(memory, asked)
         order_id = memory.next_order_id()
-        placed: HoldPlaced = yield _hold_for(order_id, asked, terms)
+        placed: HoldPlaced = yield from _held(memory, asked, _hold_for(order_id, asked, terms))
         return _put_order(tx, memory, model.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now))
     finally:
         if asked.client_order_id is not None:
@@ -76,8 +76,20 @@ def _begin_placing(memory: Memory, client_id: tuple[str, str]) -> None:
 
 
 def _check_open_orders(memory: Memory, asked: PlaceOrder) -> None:
-    if memory.open_count(asked.user_id, asked.symbol) >= memory.settings.open_orders_max:
+    place = asked.user_id, asked.symbol
+    if memory.open_count(*place) + memory.waiting[place] >= memory.settings.open_orders_max:
         raise Refused("too_many_open_orders", f"At most {memory.settings.open_orders_max} in one market")
+
+
+def _held(memory: Memory, asked: PlaceOrder, hold: HoldFunds) -> Asking:
+    place = asked.user_id, asked.symbol
+    memory.waiting[place] += 1
+    try:
+        return (yield hold)
+    finally:
+        memory.waiting[place] -= 1
+        if not memory.waiting[place]:
+            del memory.waiting[place]
 
 
 def _hold_for(order_id: int, asked: PlaceOrder, terms: Terms) -> HoldFunds:

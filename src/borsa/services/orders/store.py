@@ -1,5 +1,6 @@
 """The memory of orders: orders and markets by key, what must be counted, and what the door reads."""
 
+import collections
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,9 +47,11 @@ class Memory:
         self._open = session.grouped(((user_id, symbol), order_id) for user_id, symbol, order_id in session.read(_OPEN))
         self._of_user = tables.ORDERS_OF_USER.opened(session)
         self._recent_client_ids: Remembered[tuple[str, str], int] = session.remembered({}, settings.cached_records_max)
-        # client ids of orders that wait for their hold, and holds that will never have an order. Both only concern
-        # deeds that are under way in this process: a restart ends these, and order ids are never used again.
+        # client ids of orders that wait for their hold, how many of a user and market do (else a batch could open more
+        # than are allowed), and holds that will never have an order. All only concern deeds that are under way in this
+        # process: a restart ends these, and order ids are never used again.
         self.placing: set[tuple[str, str]] = set()
+        self.waiting: collections.Counter[tuple[str, str]] = collections.Counter()
         self.tombstones: set[str] = set()
 
     def _stored_ids_end(self) -> int:
