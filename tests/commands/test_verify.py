@@ -208,6 +208,24 @@ DAMAGES = {
     "a bust is forged": ("I-12", "trades", "UPDATE trades SET status = 'busted' WHERE block = 1"),
     "a reversal is lost": ("I-12", "wallets", "DELETE FROM reversals"),
     "a price was told wrong": ("I-13", "trades", text_in_log(EXECUTED, '"price":"100.00"', '"price":"106.00"')),
+    "a worst price was passed": (
+        "I-13",
+        "orders",
+        text_in_log(
+            "(SELECT max(sequence) FROM log WHERE type = 'OrderCreated' AND CAST(data AS TEXT) LIKE '%\"180.50\"%')",
+            "180.50",
+            "90.00",
+        ),
+    ),
+    "a band without a reason": (
+        "I-24",
+        "trades",
+        text_in_log(
+            '(SELECT max(sequence) FROM log WHERE CAST(data AS TEXT) LIKE \'%"reason":"expired_ioc"%\')',
+            "expired_ioc",
+            "price_band",
+        ),
+    ),
     "a fee was told wrong": ("I-14", "trades", text_in_log(EXECUTED, '"sellerFee":"0.05"', '"sellerFee":"0.06"')),
     "the fees are spent": (
         "I-14",
@@ -386,11 +404,17 @@ def random_order(dice: random.Random, user: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_whatever_is_ordered_the_books_are_right(seed: int, tmp_path: Path) -> None:
+def reasons(folder: Path) -> set[str]:
+    """Why orders ended."""
+    with closing(sqlite3.connect(folder / "orders.db")) as connection:
+        return {reason for (reason,) in connection.execute("SELECT DISTINCT reason FROM orders")}
+
+
+@pytest.mark.parametrize(("seed", "band_ppm"), [(seed, seed % 2 * 10_000) for seed in range(6)])
+def test_whatever_is_ordered_the_books_are_right(seed: int, band_ppm: int, tmp_path: Path) -> None:
     """At any instant, caught up or not, and after a crash."""
     dice = random.Random(seed)
-    with Stepped(tmp_path, price_band_ppm=0, snapshot_events=100) as exchange:
+    with Stepped(tmp_path, price_band_ppm=band_ppm, snapshot_events=100) as exchange:
         exchange.ask(fees("BTC-USD", 1000, 2500))
         funds = [{"USD": 10_000 * ONE, "BTC": 100 * ONE}, {"USD": 300 * ONE, "BTC": 3 * ONE}]
         users = [exchange.user(f"u{at}", **funds[at % 2]) for at in range(5)]
@@ -407,6 +431,7 @@ def test_whatever_is_ordered_the_books_are_right(seed: int, tmp_path: Path) -> N
         assert verify.run(again.settings) == 0
         again.settle()
         assert verify.run(again.settings) == 0
+    assert ("price_band" in reasons(tmp_path)) == bool(band_ppm), "or this proves less than it says"
 
 
 def test_settings_name_the_folder(audited: tuple[Path, int, int], capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from borsa.events import (
     MarketUpdated,
     OrderAmendRequested,
     OrderCancelRequested,
+    OrderClosed,
     OrderCreated,
     TradeExecuted,
 )
@@ -88,16 +89,18 @@ def logs(draw: st.DrawFn) -> list[Event]:
 
 
 def _placed(draw: st.DrawFn, order_id: int) -> OrderCreated:
-    kind = draw(st.sampled_from(["limit"] * 5 + ["market", "stop_limit"]))
-    price = None if kind == "market" else draw(st.integers(95, 105))
+    kind = draw(st.sampled_from(["limit"] * 5 + ["market", "stop", "stop_limit"]))
+    limited = kind in ("limit", "stop_limit")
+    price = draw(st.integers(95, 105)) if limited else None
     return created(
         order_id,
         draw(st.sampled_from(["buy", "sell"])),
         price,
         draw(st.integers(1, 9)),
         order_type=kind,
-        stop_price=str(draw(st.integers(95, 105))) if kind == "stop_limit" else None,
-        time_in_force="ioc" if kind == "market" else draw(st.sampled_from(["gtc", "gtc", "ioc", "fok"])),
+        stop_price=str(draw(st.integers(95, 105))) if kind.startswith("stop") else None,
+        worst_price=None if limited else draw(st.sampled_from([None, "97", "100", "103"])),
+        time_in_force=draw(st.sampled_from(["gtc", "gtc", "ioc", "fok"])) if limited else "ioc",
         self_trade_prevention=draw(
             st.sampled_from(["cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none"])
         ),
@@ -161,6 +164,36 @@ def test_the_same_log_gives_the_same_events_in_any_batches_and_after_any_snapsho
         cut = again
     assert found == expected
     assert cut.save() == whole.save()
+
+
+@settings(max_examples=150, deadline=None)
+@given(logs())
+def test_nobody_trades_beyond_a_worst_price_nor_is_cut_off_without_one(log: list[Event]) -> None:
+    worst = {event.order_id: event.worst_price for event in log if isinstance(event, OrderCreated)}
+    for events in told(Engine(), numbered(log)):
+        for event in events:
+            if isinstance(event, TradeExecuted):
+                price = _units(event.price)
+                assert price <= _units(worst[event.buy_order_id] or "105")
+                assert price >= _units(worst[event.sell_order_id] or "95")
+            elif isinstance(event, OrderClosed) and event.reason == "price_band":
+                assert worst[event.order_id]
+
+
+def test_a_worst_price_bounds_a_market_order_and_a_stop_that_fires() -> None:
+    log: list[Event] = [
+        MarketCreated(**MARKET),
+        *(created(order_id, "sell", price, 1) for order_id, price in ((1, 100), (4, 101), (7, 102))),
+        created(2, "buy", None, 2, order_type="stop", stop_price="100", worst_price="101"),
+        created(5, "buy", None, 1, worst_price="100"),
+    ]
+    events = [event for told_of in told(Engine(), numbered(log)) for event in told_of]
+    assert [(event.buy_order_id, event.price) for event in events if isinstance(event, TradeExecuted)] == [
+        ("5", "100.00"),
+        ("2", "101.00"),
+    ]
+    closed = {event.order_id: event for event in events if isinstance(event, OrderClosed)}
+    assert (closed["2"].reason, closed["2"].remaining_quantity) == ("price_band", "0.001")
 
 
 @settings(max_examples=150, deadline=None)
