@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.stage import problem
+from tests.api.stage import fields, problem
 from tests.journeys.floor import Floor
 
 
@@ -132,3 +132,18 @@ def test_an_amendment_in_a_market_that_is_not_open_says_so(floor: Floor) -> None
     assert problem(floor.amend(ann, order, quantity="2"), 409)["code"] == "market_halted"
     floor.settled(ann, "1000.00", "0", held_usd="100.00")
     assert floor.seen(ann, order) == ("open", "0", "1")
+
+
+def test_an_amended_price_stays_within_the_band_and_an_amended_quantity_where_it_is(floor: Floor) -> None:
+    banded = Floor(floor.running, priceBand="0.1")
+    ann, bea = banded.person(usd="1000"), banded.person(base="10")
+    bid = banded.place(ann, "buy", "1", "80")
+    banded.place(bea, "sell", "1", "100")
+    banded.place(ann, "buy", "1", "100")
+    # the bid was placed before there was a band, and may stay where it is
+    assert banded.amend(ann, bid, quantity="2").status_code == 200
+    for price in ("89.99", "110.01"):
+        answer = banded.amend(ann, bid, price=price)
+        assert (problem(answer, 422)["code"], fields(answer)) == ("price_band", ["price"])
+    assert banded.amend(ann, bid, price="90").json()["price"] == "90.00"
+    banded.settled(ann, "900.00", "1", held_usd="180.00")

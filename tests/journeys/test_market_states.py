@@ -10,14 +10,22 @@ from tests.journeys.floor import Floor
 def test_a_market_that_is_not_open_takes_no_orders_and_lets_everybody_out(floor: Floor, state: str) -> None:
     ann, bea = floor.person(usd="1000"), floor.person(base="10")
     bid = floor.place(ann, "buy", "1", "100")
+    stop = floor.place(ann, "buy", "1", "120", orderType="stop_limit", stopPrice="110")
     changed = floor.admin.call("PUT", f"/api/markets/{floor.symbol}", {"state": state})
     assert changed.json()["state"] == state
     assert floor.running.http.get(f"/api/markets/{floor.symbol}").json()["state"] == state
-    for more in ({"price": "100"}, {"orderType": "market"}, {"price": "100", "postOnly": True}):
+    for more in (
+        {"price": "100"},
+        {"orderType": "market"},
+        {"price": "100", "postOnly": True},
+        {"orderType": "stop", "stopPrice": "90"},
+        {"orderType": "stop_limit", "price": "90", "stopPrice": "90"},
+    ):
         assert problem(floor.refused(bea, "sell", "1", **more), 409)["code"] == "market_halted"
     floor.settled(bea, "0.00", "10")
     assert floor.seen(ann, bid)[0] == "open"
-    assert floor.cancel(ann, bid).json()["status"] == "cancelled"
+    for order in (bid, stop):
+        assert floor.cancel(ann, order).json()["status"] == "cancelled"
     floor.settled(ann, "1000.00", "0")
 
 

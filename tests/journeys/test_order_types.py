@@ -4,6 +4,7 @@ import pytest
 
 from tests.api.stage import fields, problem
 from tests.journeys.floor import Floor
+from tests.support.running import until
 
 
 def test_a_market_buy_by_quantity_takes_the_best_prices_first(floor: Floor) -> None:
@@ -131,6 +132,65 @@ def test_a_stop_limit_sale_rests_at_its_limit_once_it_is_triggered(floor: Floor)
     floor.settled(ann, "190.00", "3")
 
 
+@pytest.mark.parametrize(
+    ("side", "more", "held"),
+    [
+        ("buy", {"quantity": "2", "price": "120", "orderType": "stop_limit"}, {"held_usd": "240.00"}),
+        ("sell", {"quantity": "2", "price": "80", "orderType": "stop_limit"}, {"held_base": "2"}),
+        ("buy", {"quoteQuantity": "250.50", "orderType": "stop"}, {"held_usd": "250.50"}),
+        ("sell", {"quantity": "2", "orderType": "stop"}, {"held_base": "2"}),
+        # without a band nothing bounds what it may cost: everything is its budget
+        ("buy", {"quantity": "2", "orderType": "stop"}, {"held_usd": "1000.00"}),
+    ],
+)
+def test_a_stop_holds_from_its_placing_on_what_it_needs_when_it_fires(
+    floor: Floor, side: str, more: dict[str, str], held: dict[str, str]
+) -> None:
+    ann = floor.person(usd="1000", base="10")
+    stop = floor.place(ann, side, stopPrice="100", **({"quantity": None} | more))
+    assert stop["status"] == "open"
+    floor.settled(ann, "1000.00", "10", **held)
+    floor.cancel(ann, stop)
+    floor.settled(ann, "1000.00", "10")
+
+
+@pytest.mark.parametrize(
+    ("side", "more"),
+    [
+        ("buy", {"price": "120", "orderType": "stop_limit"}),
+        ("sell", {"price": "80", "orderType": "stop_limit"}),
+        ("sell", {"orderType": "stop"}),
+    ],
+)
+def test_a_stop_that_could_not_be_paid_for_is_refused_when_it_is_placed(
+    floor: Floor, side: str, more: dict[str, str]
+) -> None:
+    ann = floor.person(usd="239.99", base="1.999999")
+    answer = floor.refused(ann, side, "2", stopPrice="100", **more)
+    assert problem(answer, 422)["code"] == "insufficient_funds"
+    floor.settled(ann, "239.99", "1.999999")
+
+
+def test_a_stop_buy_by_budget_spends_its_budget_once_it_fires(floor: Floor) -> None:
+    ann, bea, cat = floor.person(usd="1000"), floor.person(base="10"), floor.person(usd="1000")
+    floor.place(bea, "sell", "1", "100")
+    floor.place(bea, "sell", "5", "125")
+    stop = floor.place(ann, "buy", None, orderType="stop", stopPrice="100", quoteQuantity="250")
+    floor.place(cat, "buy", "1", "100")
+    assert floor.becomes(ann, stop, "filled")["filledQuantity"] == "2"
+    floor.settled(ann, "750.00", "2")
+
+
+def test_every_price_of_a_sweep_can_fire_a_stop(floor: Floor) -> None:
+    ann, bea, cat = floor.person(usd="1000", base="5"), floor.person(usd="1000"), floor.person(base="5")
+    for price in ("110", "100", "90"):
+        floor.place(bea, "buy", "1", price)
+    floor.place(ann, "buy", "1", "95", orderType="stop_limit", stopPrice="110")
+    floor.place(cat, "sell", "2", orderType="market")
+    # the sweep traded at 110 on its way to 100, and the stop rests at its limit
+    until(lambda: floor.book()[0] == [["95.00", "1"], ["90.00", "1"]], "the stop on the book")
+
+
 def test_a_stop_that_waits_can_be_cancelled(floor: Floor) -> None:
     ann = floor.person(usd="1000", base="1")
     for order in (
@@ -161,6 +221,11 @@ def test_the_grid_the_minimum_and_the_band_are_kept(floor: Floor) -> None:
         assert (answer.status_code == 201) == fine, answer.text
         if not fine:
             assert (problem(answer, 422)["code"], fields(answer)) == ("price_band", ["price"])
+    for stop_price, fine in (("110", True), ("110.01", False), ("89.99", False)):
+        answer = narrow.refused(ann, "buy", "1", orderType="stop", stopPrice=stop_price)
+        assert (answer.status_code == 201) == fine, answer.text
+        if not fine:
+            assert (problem(answer, 422)["code"], fields(answer)) == ("price_band", ["stopPrice"])
 
 
 @pytest.mark.parametrize("given", ["BTC", "BTC-USD"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from borsa.services.orders.model import ChangeMarket
 from tests.support.stepped import Stepped, amend, limit
 
 ONE = 10**8
@@ -58,3 +59,22 @@ def test_such_an_amendment_goes_through_when_there_is_enough(stepped: Stepped) -
     assert wallets.holds.get(str(bought.order.order_id)).remaining == 800 * ONE
     balance = wallets.balance(stepped.wallet_id(buyer), "USD")
     assert (balance.available, balance.held) == (700 * ONE, 800 * ONE)
+
+
+@pytest.mark.parametrize("state", ["cancel_only", "halted"])
+def test_an_order_whose_market_closes_while_it_is_held_for_is_rejected_and_let_go_of(
+    stepped: Stepped, state: str
+) -> None:
+    user = stepped.user("ann", USD=1000 * ONE)
+    token = stepped.put(limit(user, "buy", "1", "100"))
+    stepped.writers["orders"].step()
+    closing = ChangeMarket(symbol="BTC-USD", maker_fee=None, taker_fee=None, price_band_ppm=None, state=state)
+    stepped.put(closing)
+    stepped.writers["orders"].step()
+    assert token not in stepped.outcomes.of
+    stepped.settle()
+    placed = stepped.outcomes.of[token].order
+    order = stepped.writers["orders"].memory.orders.get(placed.order_id)
+    assert (order.status, order.reason) == ("rejected", "halted")
+    balance = stepped.writers["wallets"].memory.balance(stepped.wallet_id(user), "USD")
+    assert (balance.available, balance.held) == (1000 * ONE, 0)
