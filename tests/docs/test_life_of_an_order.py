@@ -13,8 +13,8 @@ FILES = [name for name in NAMED if name.endswith(".py")]
 FUNCTIONS = [name for name in NAMED if re.fullmatch(r"[a-z_]+", name)]
 CLASSES = [name for name in NAMED if re.fullmatch(r"[A-Z][A-Za-z]+", name)]
 
-NO_FUNCTIONS = {"orders", "trades", "wallets", "pending", "open"}
-"""Services and states of an order."""
+NO_FUNCTIONS = {"orders", "trades", "wallets", "pending", "open", "expired", "price_band"}
+"""Services, and states of an order and why it ended."""
 
 
 def defined(path: str) -> set[str]:
