@@ -418,7 +418,7 @@ def test_whatever_is_ordered_the_books_are_right(seed: int, band_ppm: int, tmp_p
         exchange.ask(fees("BTC-USD", 1000, 2500))
         funds = [{"USD": 10_000 * ONE, "BTC": 100 * ONE}, {"USD": 300 * ONE, "BTC": 3 * ONE}]
         users = [exchange.user(f"u{at}", **funds[at % 2]) for at in range(5)]
-        random_orders(exchange, dice, users, 60)
+        random_orders(exchange, dice, users, 120)
         assert verify.run(exchange.settings) == 0
         settings = exchange.settings
         halted = [stream for writer in exchange.writers.values() for stream in writer.streams if stream.halted]
