@@ -46,7 +46,7 @@ class Stream:
             return []
         ready = self._from_memory(self.cursor, limit)
         if not ready and (self._behind or self._queue):
-            ready = self._from_log(fetch)
+            ready = self._from_log(limit, fetch)
         return ready
 
     def hear_of_more(self) -> None:
@@ -72,13 +72,18 @@ class Stream:
                 cursor = last
         return ready
 
-    def _from_log(self, fetch: Fetch) -> list[Recorded]:
+    def _from_log(self, limit: int, fetch: Fetch) -> Sequence[Recorded]:
         # cleared before the log is read: an event that overflows the queue meanwhile sets it again
         self._behind = False
-        fetched = list(fetch(self.source, self.cursor))
-        if fetched:
-            self._behind = True
-        return fetched
+        found: list[Recorded] = []
+        after = self.cursor
+        while page := fetch(self.source, after):
+            found.extend(page)
+            after = page[-1].sequence
+            if len(found) >= limit:
+                self._behind = True
+                break
+        return found
 
 
 class Streams:
