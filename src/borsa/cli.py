@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -100,17 +100,26 @@ def replay(
     sys.exit(run(settings.load(), file, limit, speed, users))
 
 
+Seconds = Annotated[int, typer.Option(help="How long to place orders", min=1)]
+Connections = Annotated[int, typer.Option(help="HTTP connections, each with one request at a time", min=1)]
+Batch = Annotated[int, typer.Option(help="Orders in one request; 0 is one by one", min=0, max=500)]
+Load = Annotated[Literal["own", "wrk"], typer.Option(help="What places them: Borsa's own load, or wrk (a package)")]
+
+
 @bench.command()
 def orders(
-    seconds: Annotated[int, typer.Option(help="How long to place orders", min=1)] = 15,
-    connections: Annotated[int, typer.Option(help="HTTP connections, each with one request at a time", min=2)] = 64,
+    seconds: Seconds = 15,
+    connections: Connections = 64,
     url: Annotated[str, typer.Option(help="A running exchange; without it one is started in a folder of its own")] = "",
-    batch: Annotated[int, typer.Option(help="Orders in one request; 0 is one by one", min=0, max=500)] = 0,
+    batch: Batch = 0,
+    load: Load = "own",
 ) -> None:
     """Orders a second over real HTTP onto a real disk, and the lag until everything is settled."""
+    from borsa.commands.bench import Pressure
     from borsa.commands.bench_orders import run
 
-    sys.exit(run(settings.load(), seconds, connections, url, batch))
+    pressure = Pressure(seconds=seconds, connections=connections, batch=batch, load=load)
+    sys.exit(run(settings.load(), pressure, url))
 
 
 @bench.command()

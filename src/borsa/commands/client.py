@@ -164,10 +164,17 @@ class Client:
 
     def trades(self, symbol: str) -> Iterator[dict[str, Any]]:
         """Every trade of a market, newest first."""
+        return self._all("/api/trades", symbol)
+
+    def orders(self, symbol: str) -> Iterator[dict[str, Any]]:
+        """Every order of a market, newest first."""
+        return self._all("/api/orders", symbol)
+
+    def _all(self, path: str, symbol: str) -> Iterator[dict[str, Any]]:
         self.sign_in_admin()
         cursor = ""
         while True:
-            page = self.told("GET", f"/api/trades?symbol={symbol}&limit=1000{cursor}", self._admin)
+            page = self.told("GET", f"{path}?symbol={symbol}&limit=1000{cursor}", self._admin)
             yield from page["data"]
             if page["nextCursor"] is None:
                 return

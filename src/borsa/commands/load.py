@@ -1,18 +1,16 @@
-"""The load of `borsa bench orders`: every connection places one order (or one batch) after the other.
+"""The load of the order benches: what every connection sends, and what is found out about it.
 
-The requests are made before the clock starts and the answers are hardly looked at, because the load shares the machine
-with what it measures.
+All requests are made before the clock starts, because the load shares the machine with what it measures. Two programs
+can send them: `own_load.py`, which reads the answers, and the tool wrk (`wrk.py`), which is not Borsa's own.
 """
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Sequence
+from math import gcd
 
 import msgspec
 
-from borsa.commands.client import Participant
-from borsa.commands.wire import Wire, request_bytes
+from borsa.commands.wire import request_bytes
 from borsa.markets import Market
 
 MIDDLE_TICKS = 5_000_000
@@ -25,38 +23,64 @@ CYCLE = 20
 TAKERS_IN_CYCLE = 7
 """Orders of a cycle that cross the spread. Each meets one that rests, so 2 x 7 of 20 orders trade: 70 %."""
 
-REQUESTS_MADE = 100
-"""Different requests of a connection, sent again and again; a multiple of the cycle."""
+ORDERS_MADE = 100
+"""Different orders of a player, placed again and again; a multiple of the cycle."""
 
 QUANTITY_LOTS = 100
 
-_ORDER_IN_BATCH = b'"orderId"'
+PLAYERS_MIN = 2
+"""One buys, one sells; a connection that is alone does both in turn."""
+
+
+class Load(msgspec.Struct, frozen=True):
+    """`lanes` has the requests of each connection, all of the same number, sent again and again in their order for
+    so many seconds. A request has `batch` orders, or, where that is 0, one that is no batch."""
+
+    host: str
+    port: int
+    lanes: list[list[bytes]]
+    seconds: float
+    batch: int
+
+    @property
+    def orders_in_request(self) -> int:
+        """How many orders one request places."""
+        return self.batch or 1
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What the load saw. `seconds` runs from the first request to the last answer, latencies are in nanoseconds, one
-    for each request, ascending; `refused` counts requests and orders that were not accepted, by status."""
+    """What the load saw. `orders` were accepted in `seconds`, as far as the answers were read; `sent` must be there
+    afterwards if none was refused unseen. `refused` counts requests and orders that were not accepted, by status."""
 
     orders: int
+    sent: int
     seconds: float
-    latencies: list[int]
+    p50_ms: float
+    p99_ms: float
     refused: Counter[int]
 
-    def latency_ms(self, share: float) -> float:
-        """The latency that this share of the requests did not exceed, in milliseconds."""
-        if not self.latencies:
-            return 0.0
-        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))] / 1e6
+
+NOT_THERE = 0
+"""What stands for a status where nobody read one: the order was sent, and is not there."""
+
+
+def checked(measured: Measured, placed: int) -> Measured:
+    """What the load saw, with what it did not: so many orders are there now."""
+    missing = measured.sent - placed
+    if missing <= 0:
+        return measured
+    refused = measured.refused + Counter({NOT_THERE: missing})
+    return msgspec.structs.replace(measured, orders=max(0, measured.orders - missing), refused=refused)
 
 
 def orders_of(market: Market, number: int) -> list[dict[str, str]]:
-    """What connection `number` places: an even one only buys, an odd one only sells, so nobody trades with themselves.
+    """What player `number` places: an even one only buys, an odd one only sells, so nobody trades with themselves.
 
     Most orders rest within DEPTH_TICKS of the middle; TAKERS_IN_CYCLE of each CYCLE reach through the other side.
     """
     sign = -1 if number % 2 == 0 else 1
     orders = []
-    for turn in range(number, number + REQUESTS_MADE):
+    for turn in range(number, number + ORDERS_MADE):
         takes = turn * TAKERS_IN_CYCLE % CYCLE < TAKERS_IN_CYCLE
         away = DEPTH_TICKS if takes else 1 + turn % DEPTH_TICKS
         price = MIDDLE_TICKS - sign * away if takes else MIDDLE_TICKS + sign * away
@@ -72,86 +96,30 @@ def orders_of(market: Market, number: int) -> list[dict[str, str]]:
 
 
 def requests_of(market: Market, number: int, host: str, key: str, batch: int) -> list[bytes]:
-    """The requests of a connection: one order each, or (`batch` above 0) so many in one POST /api/orders/batch."""
+    """The requests of a player: one order each, or (`batch` above 0) so many in one POST /api/orders/batch."""
     orders = orders_of(market, number)
     if not batch:
         return [request_bytes("POST", "/api/orders", host, key, msgspec.json.encode(order)) for order in orders]
     made = []
-    for first in range(REQUESTS_MADE):
-        part = [orders[(first * batch + at) % len(orders)] for at in range(batch)]
+    # after these a batch begins with the first order again
+    for first in range(ORDERS_MADE // gcd(batch, ORDERS_MADE)):
+        part = [orders[(first * batch + at) % ORDERS_MADE] for at in range(batch)]
         made.append(request_bytes("POST", "/api/orders/batch", host, key, msgspec.json.encode({"orders": part})))
     return made
 
 
-class _Loader(Wire):
-    """One connection: the next request leaves as soon as the last one is answered, until the time is over."""
-
-    def __init__(self, requests: Sequence[bytes], batch: int) -> None:
-        super().__init__()
-        self.accepted = 0
-        self.refused: Counter[int] = Counter()
-        self.latencies: list[int] = []
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._requests = requests
-        self._batch = batch
-        self._turn = 0
-        self._sent = self._until = 0
-
-    def start(self, until: int) -> None:
-        """Begin; `until` is on the clock of time.perf_counter_ns."""
-        self._until = until
-        self._next(time.perf_counter_ns())
-
-    def _next(self, now: int) -> None:
-        self._sent = now
-        self.send(self._requests[self._turn % REQUESTS_MADE])
-        self._turn += 1
-
-    def answered(self, status: int, body: bytes) -> None:
-        now = time.perf_counter_ns()
-        self.latencies.append(now - self._sent)
-        if status == 201:
-            self.accepted += 1
-        elif status == 200 and self._batch:
-            accepted = body.count(_ORDER_IN_BATCH)
-            self.accepted += accepted
-            if accepted < self._batch:
-                self.refused[422] += self._batch - accepted
-        else:
-            self.refused[status] += 1
-        if now < self._until:
-            self._next(now)
-        elif not self.done.done():
-            self.done.set_result(None)
-
-    def lost(self) -> None:
-        if not self.done.done():
-            self.done.set_exception(ConnectionResetError("the exchange closed a connection"))
+def load_of(
+    address: tuple[str, int], market: Market, keys: Sequence[str], connections: int, seconds: float, batch: int
+) -> Load:
+    """The load of so many connections to a host and port; the players, by their API keys, take turns in having them."""
+    host, port = address
+    lanes = [
+        requests_of(market, number, f"{host}:{port}", keys[number % len(keys)], batch)
+        for number in range(max(connections, PLAYERS_MIN))
+    ]
+    return Load(host, port, lanes if connections > 1 else [in_turn(lanes)], seconds, batch)
 
 
-async def place(
-    host: str, port: int, market: Market, players: Sequence[Participant], connections: int, seconds: float, batch: int
-) -> Measured:
-    """Place orders for so many seconds over so many connections; the players take turns in having them."""
-    loop = asyncio.get_running_loop()
-    loaders = []
-    for number in range(connections):
-        key = players[number % len(players)].key
-        requests = requests_of(market, number, f"{host}:{port}", key, batch)
-        _, loader = await loop.create_connection(lambda r=requests: _Loader(r, batch), host, port)  # type: ignore[misc]
-        loaders.append(loader)
-    began = time.perf_counter_ns()
-    for loader in loaders:
-        loader.start(began + int(seconds * 1e9))
-    ends = await asyncio.gather(*(loader.done for loader in loaders), return_exceptions=True)
-    elapsed = (time.perf_counter_ns() - began) / 1e9
-    for loader in loaders:
-        loader.close()
-    for end in ends:
-        if end is not None:
-            raise end
-    refused: Counter[int] = Counter()
-    for loader in loaders:
-        refused.update(loader.refused)
-    latencies = sorted(each for loader in loaders for each in loader.latencies)
-    return Measured(sum(loader.accepted for loader in loaders), elapsed, latencies, refused)
+def in_turn(lanes: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """The requests of several lanes as one: the first of each, the second of each, and so on."""
+    return [request for turn in zip(*lanes, strict=True) for request in turn]
