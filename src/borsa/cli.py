@@ -123,6 +123,15 @@ def orders(
 
 
 @bench.command()
+def floor(seconds: Seconds = 15, connections: Connections = 64, batch: Batch = 0, load: Load = "own") -> None:
+    """Orders a second that the HTTP server answers with nothing behind it: what `orders` can't exceed here."""
+    from borsa.commands.bench import Pressure
+    from borsa.commands.bench_floor import run
+
+    sys.exit(run(Pressure(seconds=seconds, connections=connections, batch=batch, load=load)))
+
+
+@bench.command()
 def kernel(
     file: Annotated[Path, typer.Argument(help="A workload: FILE.bin of 32-byte records")],
     kernel: Annotated[str, typer.Option(help="naive or compiled; empty is what BORSA_KERNEL says")] = "",

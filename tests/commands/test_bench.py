@@ -69,7 +69,7 @@ def test_a_second_of_orders_on_an_exchange_of_its_own(tmp_path: Path, connection
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for the children in /proc")
 @pytest.mark.parametrize("load", LOADS)
-@pytest.mark.parametrize("what", ["orders"])
+@pytest.mark.parametrize("what", ["orders", "floor"])
 def test_a_bench_that_is_stopped_leaves_nothing_behind(tmp_path: Path, what: str, load: str) -> None:
     options = ["--seconds", "60", "--connections", "2", "--load", load]
     command = [sys.executable, "-m", "borsa.cli", "bench", what, *options]
@@ -99,7 +99,7 @@ def test_an_address_where_nobody_answers_is_told(shared_exchange: Running, capsy
     assert "No exchange answers at http://127.0.0.1:1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["orders"])
+@pytest.mark.parametrize("what", ["orders", "floor"])
 def test_without_wrk_it_is_said_how_to_get_it(tmp_path: Path, what: str) -> None:
     done = borsa("bench", what, "--load", "wrk", folder=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
@@ -140,7 +140,7 @@ def test_what_is_there_was_accepted() -> None:
     assert checked(measured, 11).refused == {NOT_THERE: 1}
 
 
-@pytest.mark.parametrize("what", ["orders"])
+@pytest.mark.parametrize("what", ["orders", "floor"])
 def test_the_options_are_explained(tmp_path: Path, what: str) -> None:
     done = borsa("bench", what, "--help", folder=tmp_path)
     assert done.returncode == 0
