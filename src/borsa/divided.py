@@ -227,7 +227,7 @@ class DividedExchange:
             self._links[name].put(Stop())
             self._wait_for(Finished, [name])
         self._bus.close()
-        # the other way round: who closes a database last moves its write-ahead log into the file, and only its writer may
+        # readers before writers: who closes a database last moves its write-ahead log into the file
         for name in reversed(self._links):
             self._links[name].put(Close())
             self._bus.flush()

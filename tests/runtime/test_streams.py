@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from borsa.events import UserUpdated
-from borsa.runtime.log import Recorded
+from borsa.runtime.log import Recorded, recorded
 from borsa.runtime.session import Session
 from borsa.runtime.streams import Stream, Streams
 from tests.runtime.toys import BETA, made
 
-LOG = [Recorded("alpha", at, at, "c", None, UserUpdated(user_id=str(at), user_name=""), b"{}") for at in range(1, 31)]
+LOG = [recorded("alpha", at, at, "c", None, UserUpdated(user_id=str(at), user_name="")) for at in range(1, 31)]
 
 deliveries = st.lists(
     st.tuples(st.integers(0, 29), st.integers(1, 8), st.booleans()).map(

@@ -330,9 +330,9 @@ class LinkedStage(Stage):
         raise AssertionError(message)
 
     def carry(self) -> bool:
-        waits = not all([link.flush() for link in self.links])
-        came = any([bus.receive() for bus in self.reach.values()])
-        return waits or came
+        waiting = [link for link in self.links if not link.flush()]
+        came = [bus for bus in self.reach.values() if bus.receive()]
+        return bool(waiting or came)
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()

@@ -13,9 +13,8 @@ from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import FindUser, Request, UserFound
 from borsa.runtime.bus import Listener, Once, Origin, Replies
-from borsa.runtime.codec import encode
 from borsa.runtime.inbox import Question
-from borsa.runtime.log import Recorded, read_after
+from borsa.runtime.log import Recorded, read_after, recorded
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.writer import Writer
@@ -115,9 +114,9 @@ class Alone:
         """An event in the log of its source."""
         log = self._logs[event.source]
         at = len(log) + 1
-        recorded = Recorded(event.source, at, self.clock.now(), f"request-{at}", None, event, encode(event))
-        log.append(recorded)
-        return recorded
+        fresh = recorded(event.source, at, self.clock.now(), f"request-{at}", None, event)
+        log.append(fresh)
+        return fresh
 
     def happen(self, *events: Event) -> None:
         """Events are committed by their services, and handled here."""

@@ -126,7 +126,7 @@ class Authenticator:
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take committed events of users, on their writer's thread."""
         for recorded in events:
-            event = recorded.event
+            event = recorded.event if recorded.type == AccessRevoked.__name__ else None
             if isinstance(event, AccessRevoked):
                 self._revocations.add(event.user_id, event.session_id, event.token_version)
                 self._holders = {}

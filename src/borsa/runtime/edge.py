@@ -77,7 +77,7 @@ class Edge:
         seen = [
             (about, recorded.event)
             for recorded in events
-            for about in (recorded.event.subject, recorded.causation)
+            for about in (recorded.subject, recorded.causation)
             if about is not None and (recorded.source, about) in self._watched
         ]
         if seen:

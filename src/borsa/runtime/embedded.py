@@ -7,7 +7,7 @@ from typing import Any
 from borsa.requests import Request
 from borsa.runtime.bus import Listener, Once, Origin, Replies
 from borsa.runtime.inbox import Question
-from borsa.runtime.log import Recorded, newest, read_after
+from borsa.runtime.log import Recorded, Tail, newest
 from borsa.runtime.store import Reader
 from borsa.runtime.writer import Writer
 
@@ -16,8 +16,8 @@ class EmbeddedBus:
     """Connects the writers of one process. Attach every writer before the first step; `logs` can be read of all."""
 
     def __init__(self, fetch_events_max: int, logs: Mapping[str, Reader]) -> None:
-        self._fetch_max = fetch_events_max
         self._logs = logs
+        self._tails = {source: Tail(source, reader, fetch_events_max) for source, reader in logs.items()}
         self._writers: dict[str, Writer] = {}
         self._consumers: dict[str, list[Writer]] = {}
         self._listeners: dict[str, list[Listener]] = {}
@@ -43,7 +43,7 @@ class EmbeddedBus:
 
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         with self._fetching:
-            return read_after(self._logs[source], source, after, self._fetch_max)
+            return self._tails[source].after(after)
 
     def listen(self, source: str, listener: Listener) -> None:
         self._seen.setdefault(source, newest(self._logs[source])[0])

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from borsa.events import PUBLISHED, Event
 from borsa.runtime.clock import time_text
+from borsa.runtime.codec import encode
 from borsa.runtime.store import Reader, Row, Statement
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -72,21 +73,39 @@ def _log_table(metadata: sa.MetaData) -> sa.Table:
     )
 
 
-class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """An event with its place in the log of its source. `data` is the event as JSON, encoded once."""
+class Recorded(msgspec.Struct, gc=False):
+    """An event with its place in the log of its source. `data` is the event as JSON, encoded once.
+
+    An event that came from a log is decoded when somebody first looks at it: most consumers pass over most events.
+    """
 
     source: str
     sequence: int
     time: int
+    type: str
+    subject: str
     correlation: str
     causation: str | None
-    event: Event
     data: bytes
+    decoded: Event | None = None
+
+    @property
+    def event(self) -> Event:
+        """The event itself."""
+        if self.decoded is None:
+            self.decoded = _DECODERS[self.type](self.data)
+        return self.decoded
 
     @property
     def id(self) -> str:
         """The id that causes are named by: "orders/1042"."""
         return f"{self.source}/{self.sequence}"
+
+
+def recorded(source: str, sequence: int, time: int, correlation: str, causation: str | None, event: Event) -> Recorded:
+    """An event that takes its place in a log."""
+    name, subject = type(event).__name__, event.subject
+    return Recorded(source, sequence, time, name, subject, correlation, causation, encode(event), event)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -133,12 +152,11 @@ _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLIS
 
 def row_of(recorded: Recorded) -> Row:
     """An event as a row of the log."""
-    event = recorded.event
     return (
         recorded.sequence,
         recorded.time,
-        type(event).__name__,
-        event.subject,
+        recorded.type,
+        recorded.subject,
         recorded.correlation,
         recorded.causation,
         # sqlite3 asks its adapters about each value that is `bytes`, and takes a bytearray as it is: 0.4 us a row
@@ -148,7 +166,33 @@ def row_of(recorded: Recorded) -> Row:
 
 def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Recorded]:
     """The events of a log that follow the sequence `after`, at most `limit` of them."""
-    return [_recorded(source, row) for row in reader.read(READ_AFTER, after=after, limit=limit)]
+    return [Recorded(source, *row) for row in reader.read(READ_AFTER, after=after, limit=limit)]
+
+
+class Tail:
+    """Reads a log, and keeps the end of what was read: consumers that follow one log mostly read the same events."""
+
+    KEPT_MAX = 10_000
+
+    def __init__(self, source: str, reader: Reader, limit: int) -> None:
+        self._source = source
+        self._reader = reader
+        self._limit = limit
+        self._kept: list[Recorded] = []
+
+    def after(self, sequence: int) -> list[Recorded]:
+        """The events that follow a sequence; empty when there are none yet."""
+        kept = self._kept
+        if kept and kept[0].sequence <= sequence + 1 <= kept[-1].sequence:
+            at = sequence + 1 - kept[0].sequence
+            return kept[at : at + self._limit]
+        found = read_after(self._reader, self._source, sequence, self._limit)
+        if found and kept and kept[-1].sequence == sequence:
+            del kept[: max(0, len(kept) + len(found) - self.KEPT_MAX)]
+            kept += found
+        elif found:
+            self._kept = list(found)
+        return found
 
 
 def newest(reader: Reader) -> tuple[int, int]:
@@ -160,11 +204,6 @@ def newest(reader: Reader) -> tuple[int, int]:
 def cursors(reader: Reader) -> dict[str, int]:
     """The last event that a consumer applied, of each source."""
     return dict(reader.read(_CURSORS))
-
-
-def _recorded(source: str, row: Row) -> Recorded:
-    sequence, time, kind, _, correlation, causation, data = row
-    return Recorded(source, sequence, time, correlation, causation, _DECODERS[kind](data), data)
 
 
 class CloudEvent(msgspec.Struct, frozen=True):
@@ -188,9 +227,9 @@ def cloud_event(recorded: Recorded) -> CloudEvent:
         specversion="1.0",
         id=recorded.id,
         source=f"borsa/{recorded.source}",
-        type=type(recorded.event).__name__,
+        type=recorded.type,
         time=time_text(recorded.time),
-        subject=recorded.event.subject,
+        subject=recorded.subject,
         sequence=recorded.sequence,
         correlationid=recorded.correlation,
         causationid=recorded.causation,

@@ -5,8 +5,7 @@ import sqlalchemy as sa
 from borsa.events import Event
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock
-from borsa.runtime.codec import encode
-from borsa.runtime.log import Recorded, row_of
+from borsa.runtime.log import Recorded, recorded, row_of
 from borsa.runtime.session import Session
 
 
@@ -66,9 +65,9 @@ class Transaction:
         """Append an event to the log, in this transaction; it leaves once that is committed."""
         events = self._log.rows
         sequence = self._committed + len(events) + 1
-        recorded = Recorded(self._source, sequence, self.now, self.correlation, self.causation, event, encode(event))
-        events.append(recorded)
-        return recorded
+        fresh = recorded(self._source, sequence, self.now, self.correlation, self.causation, event)
+        events.append(fresh)
+        return fresh
 
     def committed(self, events: list[Recorded]) -> None:
         """These events are on disk."""

@@ -59,6 +59,7 @@ class Writer:
         self.streams = Streams(
             self._session, tables["cursors"], service.consumes, settings.stream_events_max, bus.fetch
         )
+        self._takes = {source: _by_name(takes) for source, takes in service.consumes.items()}
         self.memory = service.memory(self._session, settings)
         self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in service.sweeps]
         self._asked: list[tuple[Request[Any], Suspended]] = []
@@ -191,7 +192,7 @@ class Writer:
     # events --------------------------------------------------------------------------------------------------------
 
     def _consume(self, stream: Stream, events: Sequence[Recorded]) -> None:
-        takes = self.service.consumes[stream.source]
+        takes = self._takes[stream.source]
         mark = self._session.mark()
         try:
             if isinstance(takes, Batch):
@@ -205,16 +206,16 @@ class Writer:
             stream.cursor = events[-1].sequence
         self.streams.store(stream)
 
-    def _apply(self, takes: Mapping[type[Event], Deed], events: Iterable[Recorded]) -> None:
+    def _apply(self, takes: Mapping[str, Deed], events: Iterable[Recorded]) -> None:
         for recorded in events:
-            deed = takes.get(type(recorded.event))
+            deed = takes.get(recorded.type)
             if deed is not None:
                 self._tx.for_event(recorded)
                 deed(self._tx, self.memory, recorded.event)
 
     def _up_to_the_poison(self, stream: Stream, events: Sequence[Recorded], error: Exception) -> None:
         """Apply one by one what many at a time could not be, as far as it goes."""
-        takes = self.service.consumes[stream.source]
+        takes = self._takes[stream.source]
         if isinstance(takes, Batch):
             self._poisoned(stream, error)
             return
@@ -278,3 +279,8 @@ class Writer:
             replies.deliver(said)
         for request, suspended in asked:
             self._bus.ask(request, suspended.origin, self.inbox, suspended)
+
+
+def _by_name(takes: Mapping[type[Event], Deed] | Batch) -> Mapping[str, Deed] | Batch:
+    """Deeds by the names of their events: an event that has none need not even be decoded."""
+    return takes if isinstance(takes, Batch) else {kind.__name__: deed for kind, deed in takes.items()}

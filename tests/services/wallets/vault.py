@@ -19,9 +19,8 @@ from borsa.events import (
 from borsa.markets import amount_text
 from borsa.requests import ConfirmHolds, HoldsKnown, Request
 from borsa.runtime.bus import Once, Origin, Outcome, Replies
-from borsa.runtime.codec import encode
 from borsa.runtime.inbox import Question
-from borsa.runtime.log import Recorded
+from borsa.runtime.log import Recorded, recorded
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.store import Statement
 from borsa.runtime.writer import Writer
@@ -87,8 +86,7 @@ class Vault:
         """Log and deliver events of another service, as often as one likes."""
         log = self.logs[source]
         fresh = [
-            Recorded(source, len(log) + at, self.clock.now(), "c", None, event, encode(event))
-            for at, event in enumerate(events, 1)
+            recorded(source, len(log) + at, self.clock.now(), "c", None, event) for at, event in enumerate(events, 1)
         ]
         log.extend(fresh)
         for _ in range(times):
