@@ -98,6 +98,7 @@ class NobodyBehind:
                 quantity=market.lots(asked.quantity or ""),
                 price=market.ticks(asked.price or ""),
                 stop_price=0,
+                worst_price=0,
                 quote_quantity=0,
                 asset=market.quote,
                 amount=0,
