@@ -4,7 +4,8 @@ Nobody is answered and no event leaves before the commit is on disk. A writer is
 of its own: `worker.py` turns the crank, and a simulation can turn it in any order.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import GeneratorType
 from typing import Any
 
 import structlog
@@ -147,7 +148,7 @@ class Writer:
 
     def _run(self, deed: Deed, question: Question) -> None:
         result = deed(self._tx, self.memory, question.request)
-        if isinstance(result, Generator):
+        if type(result) is GeneratorType:
             self._advance(Suspended(result, question.origin, question), None)
         else:
             self._end(question, result)
@@ -260,7 +261,7 @@ class Writer:
 
     def _run_sweep(self, sweep: Sweep, origin: Origin) -> None:
         result = sweep.deed(self._tx, self.memory)
-        if isinstance(result, Generator):
+        if type(result) is GeneratorType:
             self._advance(Suspended(result, origin, None), None)
 
     # the end of a batch --------------------------------------------------------------------------------------------

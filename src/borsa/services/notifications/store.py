@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
-from borsa.runtime.store import Reader, Statement
+from borsa.runtime.store import Reader, Row, Statement
 from borsa.services.notifications import tables
 from borsa.services.notifications.model import (
     PENDING,
@@ -35,7 +35,7 @@ class Memory:
     def __init__(self, session: Session, settings: Settings) -> None:
         self.settings = settings
         self._session = session
-        self._notifications = session.journal(_n, Notification)
+        self._notifications = session.journal_of(_n, _row_of)
         self._of_user = tables.NOTIFICATIONS_OF_USER.opened(session)
         self.readings = session.records(_r, Reading)
         self.preferences = session.records(_p, Preferences)
@@ -55,6 +55,12 @@ class Memory:
         """A notification that was committed before."""
         rows = self._session.read(_ONE, notification_id=notification_id)
         return _told(rows[0]) if rows else None
+
+
+def _row_of(told: Notification) -> Row:
+    # sqlite3 takes a bytearray as it is, and asks its adapters about each value that is `bytes`
+    data = bytearray(told.data)
+    return told.notification_id, told.user_id, told.kind, data, told.origin, told.created_at
 
 
 # what the door reads -----------------------------------------------------------------------------------------------

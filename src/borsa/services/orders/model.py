@@ -250,8 +250,10 @@ def _check_fields(asked: PlaceOrder) -> None:
 
 def check_band(market: Market, price: int, last_price: int, field: str = "price") -> None:
     """A price too far from the last trade is refused; there is no band before the first trade."""
-    low, high = (market.furthest(side, last_price) for side in ("sell", "buy"))
-    if price and high and not low <= price <= high:
+    if not price:
+        return
+    low, high = market.furthest("sell", last_price), market.furthest("buy", last_price)
+    if high and not low <= price <= high:
         detail = f"{field} must be between {market.price_text(low)} and {market.price_text(high)}"
         raise Refused("price_band", detail, field=field)
 
