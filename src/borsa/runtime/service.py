@@ -34,6 +34,13 @@ class Batch(msgspec.Struct, frozen=True):
     deed: Deed
 
 
+class Many(msgspec.Struct, frozen=True):
+    """A deed that answers many requests at a time: `deed(tx, memory, list of (origin, request))` returns their
+    outcomes, in order. A refusal among them is returned, not raised."""
+
+    deed: Deed
+
+
 class Sweep(msgspec.Struct, frozen=True):
     """A deed that is due every so often: `deed(tx, memory)`."""
 
@@ -64,7 +71,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     tables: sa.MetaData
     memory: Callable[[Session, Settings], M]
     routes: Sequence[Route]
-    answers: Mapping[type[Any], Deed]
+    answers: Mapping[type[Any], Deed | Many]
     consumes: Mapping[str, Mapping[type[Event], Deed] | Batch] = {}
     publishes: tuple[type[Event], ...] = ()
     starts: Sequence[Deed] = ()

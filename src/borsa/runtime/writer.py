@@ -5,6 +5,7 @@ of its own: `worker.py` turns the crank, and a simulation can turn it in any ord
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from types import GeneratorType
 from typing import Any
 
@@ -19,7 +20,7 @@ from borsa.runtime.bus import Bus, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Inbox, Item, Question, Suspended
 from borsa.runtime.log import DeadLetter, Recorded, newest
-from borsa.runtime.service import Batch, Deed, Service, Sweep
+from borsa.runtime.service import Batch, Deed, Many, Service, Sweep
 from borsa.runtime.session import Session
 from borsa.runtime.store import Connection
 from borsa.runtime.streams import Stream, Streams
@@ -60,6 +61,8 @@ class Writer:
         self.streams = Streams(
             self._session, tables["cursors"], service.consumes, settings.stream_events_max, bus.fetch
         )
+        self._many = {kind: each for kind, each in service.answers.items() if isinstance(each, Many)}
+        self._deeds = {kind: each for kind, each in service.answers.items() if not isinstance(each, Many)}
         self._takes = {source: _by_name(takes) for source, takes in service.consumes.items()}
         self.memory = service.memory(self._session, settings)
         self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in service.sweeps]
@@ -107,12 +110,7 @@ class Writer:
         self._tx.begin()
         for stream, events in arrived:
             self._consume(stream, events)
-        for item in items:
-            if isinstance(item, Question):
-                self._answer(item)
-            else:
-                suspended, outcome = item
-                self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
+        self._answer_all(items)
         for sweep in sweeps:
             self._sweep(sweep)
         self._commit()
@@ -134,6 +132,39 @@ class Writer:
 
     # requests ------------------------------------------------------------------------------------------------------
 
+    def _answer_all(self, items: Iterable[Item]) -> None:
+        for many, found in groupby(items, key=self._many_for):
+            if many is not None:
+                self._answer_many(many, list(found))
+                continue
+            for item in found:
+                if isinstance(item, Question):
+                    self._answer(item)
+                else:
+                    suspended, outcome = item
+                    self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
+
+    def _many_for(self, item: Item) -> Many | None:
+        return self._many.get(type(item.request)) if isinstance(item, Question) else None
+
+    def _answer_many(self, many: Many, questions: Sequence[Any]) -> None:
+        asked = [(question.origin, question.request) for question in questions]
+        mark = self._session.mark()
+        try:
+            outcomes = many.deed(self._tx, self.memory, asked)
+        except Exception:
+            self._session.back_to(mark)
+            for question in questions:
+                # one by one, so that it fails only for whom it must
+                self._attempt(question.origin, question, self._answer_one_of_many, many, question)
+            return
+        for question, outcome in zip(questions, outcomes, strict=True):
+            self._say(question, outcome)
+
+    def _answer_one_of_many(self, many: Many, question: Question) -> None:
+        (outcome,) = many.deed(self._tx, self.memory, [(question.origin, question.request)])
+        self._say(question, outcome)
+
     def _answer(self, question: Question) -> None:
         if question.once is not None:
             try:
@@ -143,7 +174,7 @@ class Writer:
             if kept is not None:
                 self._say(question, kept)
                 return
-        deed = self.service.answers[type(question.request)]
+        deed = self._deeds[type(question.request)]
         self._attempt(question.origin, question, self._run, deed, question)
 
     def _run(self, deed: Deed, question: Question) -> None:

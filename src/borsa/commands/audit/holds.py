@@ -80,7 +80,13 @@ _LEDGER_OF_ORDER = """
     WITH moved AS (
         SELECT CAST(e.reference AS INTEGER) AS order_id, p.amount AS amount
         FROM wallets.entries e JOIN wallets.postings p ON p.entry_id = e.entry_id
-        WHERE e.kind IN ('hold', 'release') AND p.bucket = 'held'
+        WHERE e.kind = 'release' AND p.bucket = 'held'
+        UNION ALL
+        -- an entry holds for one order or several: two lines for each, in the order in which it names them
+        SELECT o.value, p.amount
+        FROM wallets.entries e, json_each('[' || replace(e.reference, ' ', ',') || ']') o
+        JOIN wallets.postings p ON p.entry_id = e.entry_id AND p.line IN (2 * o.key, 2 * o.key + 1)
+        WHERE e.kind = 'hold' AND p.bucket = 'held'
         UNION ALL
         SELECT CASE WHEN p.asset = substr(x.symbol, instr(x.symbol, '-') + 1)
             THEN x.buy_order_id ELSE x.sell_order_id END, p.amount

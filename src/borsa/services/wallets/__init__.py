@@ -12,7 +12,7 @@ from borsa.events import (
     WalletUpdated,
 )
 from borsa.requests import CloseWallets, HoldFunds, ReverseTrade
-from borsa.runtime.service import Service, Sweep
+from borsa.runtime.service import Many, Service, Sweep
 from borsa.services.wallets import api, handlers, model, tables
 from borsa.services.wallets.store import Memory
 
@@ -22,7 +22,7 @@ WALLETS: Service[Memory] = Service(
     memory=Memory,
     routes=api.ROUTES,
     answers={
-        HoldFunds: handlers.hold_funds,
+        HoldFunds: Many(handlers.hold_funds),
         CloseWallets: handlers.close_wallets,
         ReverseTrade: handlers.reverse_trade,
         model.OpenWallet: handlers.open_wallet,

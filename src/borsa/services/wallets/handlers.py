@@ -1,5 +1,8 @@
 """The deeds of wallets: holds before an order, settlement after a trade, releases when an order ends."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import msgspec
 
 from borsa import markets
@@ -17,6 +20,7 @@ from borsa.events import (
 )
 from borsa.markets import amount_text, amount_units, notional_units
 from borsa.requests import CloseWallets, ConfirmHolds, Done, HoldFunds, HoldPlaced, HoldsKnown, ReverseTrade, hold_id_of
+from borsa.runtime.bus import Origin
 from borsa.runtime.service import Asking
 from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
@@ -46,23 +50,46 @@ DONE = Done()
 # holds -------------------------------------------------------------------------------------------------------------
 
 
-def hold_funds(tx: Transaction, memory: Memory, request: HoldFunds) -> HoldPlaced | Refused:
-    """Reserve funds for an order; the same id asked again has the same answer."""
-    known = memory.known_hold(request.hold_id, request.order_id)
-    if known is not None:
-        return _known(known, request)
-    try:
-        wallet = _wallet_for(memory, request)
-        balance = memory.balance(wallet.wallet_id, request.asset)
-        hold = model.place(request, wallet.wallet_id, balance, tx.now)
-    except Refused as refused:
-        # returned, not raised: that this id was refused is kept
-        memory.holds.add(model.refused(request, tx.now))
-        return refused
+def hold_funds(
+    tx: Transaction, memory: Memory, asked: Sequence[tuple[Origin, HoldFunds]]
+) -> list[HoldPlaced | Refused]:
+    """Reserve funds for orders; the same id asked again has the same answer.
+
+    What a wallet holds for many orders at a time is one entry of the ledger, with two lines for each of them.
+    """
+    outcomes: list[HoldPlaced | Refused] = []
+    placed: dict[str, tuple[Origin, list[Hold]]] = {}
+    taken: Counter[tuple[str, str]] = Counter()
+    for origin, request in asked:
+        known = memory.known_hold(request.hold_id, request.order_id)
+        if known is not None:
+            outcomes.append(_known(known, request))
+            continue
+        try:
+            hold = _place(memory, request, taken, tx.now)
+        except Refused as refused:
+            # that this id was refused is kept
+            memory.holds.add(model.refused(request, tx.now))
+            outcomes.append(refused)
+            continue
+        placed.setdefault(hold.wallet_id, (origin, []))[1].append(hold)
+        outcomes.append(HoldPlaced(hold.wallet_id, hold.placed))
+    for origin, holds in placed.values():
+        tx.for_origin(origin)
+        moves = [move for hold in holds for move in model.hold_moves(hold)]
+        post(tx, memory, moves, Cause(kind="hold", reference=" ".join(str(hold.order_id) for hold in holds)))
+    return outcomes
+
+
+def _place(memory: Memory, request: HoldFunds, taken: Counter[tuple[str, str]], now: int) -> Hold:
+    """A hold that is to be posted; `taken` is what others before it will take, by wallet and asset."""
+    wallet = _wallet_for(memory, request)
+    key = wallet.wallet_id, request.asset
+    hold = model.place(request, wallet.wallet_id, memory.balance(*key).available - taken[key], now)
+    taken[key] += hold.placed
     memory.holds.add(hold)
-    memory.unconfirmed.set(hold.hold_id, tx.now)
-    post(tx, memory, model.hold_moves(hold), Cause(kind="hold", reference=str(hold.order_id)))
-    return HoldPlaced(hold.wallet_id, hold.placed)
+    memory.unconfirmed.set(hold.hold_id, now)
+    return hold
 
 
 def _known(hold: Hold, request: HoldFunds) -> HoldPlaced | Refused:
