@@ -49,6 +49,35 @@ def test_two_hundred_holds_of_everything_have_one_winner(vault: Vault) -> None:
     assert [isinstance(each, HoldPlaced) for each in outcomes].count(True) == 1
 
 
+def test_holds_asked_together_are_one_entry_and_each_has_its_own_answer(vault: Vault) -> None:
+    outcomes = vault.questions(
+        [hold(60, "1"), hold(50, "2"), hold(60, "1"), hold(30, "3"), hold(20, "4", at_most=True)]
+    )
+    held = [outcome.amount // ONE if isinstance(outcome, HoldPlaced) else None for outcome in outcomes]
+    assert held == [60, None, 60, 30, 10]
+    assert balance(vault) == (0, 100)
+    entry = vault.rows(tables.ENTRIES)[-1]
+    assert (entry[2], entry[3]) == ("hold", "1 3 4")
+    lines = [(row[4], row[5] // ONE) for row in vault.rows(tables.POSTINGS) if row[0] == entry[0]]
+    assert lines == [
+        ("available", -60),
+        ("held", 60),
+        ("available", -30),
+        ("held", 30),
+        ("available", -10),
+        ("held", 10),
+    ]
+
+
+def test_a_fault_of_one_of_many_is_not_that_of_the_others(vault: Vault) -> None:
+    vault.question(hold(30))
+    outcomes = vault.questions([hold(20, "2"), hold(31, "1"), hold(20, "3")])
+    assert isinstance(outcomes[0], HoldPlaced)
+    assert is_refused(outcomes[1], "internal_error")
+    assert isinstance(outcomes[2], HoldPlaced)
+    assert balance(vault) == (30, 70)
+
+
 def test_a_refused_hold_never_succeeds_later(vault: Vault) -> None:
     assert is_refused(vault.question(hold(101)))
     vault.deposit(vault.wallet_id, "USD", 100 * ONE)  # type: ignore[attr-defined]

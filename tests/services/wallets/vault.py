@@ -99,6 +99,14 @@ class Vault:
         self.settle()
         return self.outcomes.pop()
 
+    def questions(self, requests: Sequence[Request[Any]]) -> list[Outcome]:
+        """The outcomes of questions that one commit answers."""
+        for at, request in enumerate(requests):
+            self.writer.inbox.put(Question(request, Origin("test"), self, at, None))
+        self.settle()
+        found, self.outcomes = self.outcomes, []
+        return found
+
     def settle(self) -> None:
         """Step until nothing waits; a stream that stopped is a failure."""
         while self.writer.step():
