@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import msgspec
 import uvicorn
-from starlette.routing import Router
 
 from borsa.errors import CantStart
 from borsa.requests import DescribeAccess
@@ -15,7 +14,7 @@ from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.http.app import application, fixed_paths_first
+from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
@@ -85,7 +84,7 @@ def facts(settings: Settings) -> dict[str, str]:
 def routes() -> list[Route]:
     """Every route of every service, each with the name of its service."""
     own = [_of(service, route) for service in SERVICES for route in service.routes]
-    return fixed_paths_first(own + standard_routes(SERVICES))
+    return own + standard_routes(SERVICES)
 
 
 def _of(service: Service[Any], route: Route) -> Route:
@@ -136,7 +135,7 @@ class Door:
         self._clock = clock
         self._readers = {name: database.reader() for name, database in found.items()}
 
-    async def open(self) -> Router:
+    async def open(self) -> Application:
         """The ASGI application; the writers must be at work."""
         edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
         authenticator = Authenticator(edge, self._settings, self._clock)
@@ -161,7 +160,7 @@ class Served(Protocol):
     settings: Settings
     door: Door
 
-    async def start(self) -> Router:
+    async def start(self) -> Application:
         """Begin, and give the ASGI application."""
 
     async def stop(self) -> None:
@@ -194,7 +193,7 @@ class Exchange:
     async def _look(self) -> Mapping[str, Vitals]:
         return {"writers": Vitals(self._writers.vitals(), "")}
 
-    async def start(self) -> Router:
+    async def start(self) -> Application:
         self._writers.recover()
         self._worker.take(turn(self.writers), following(self.writers))
         self._worker.start()

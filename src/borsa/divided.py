@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from starlette.routing import Router
 
 from borsa import app
 from borsa.errors import CantStart
@@ -20,6 +19,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.bus import Origin, Outcome
 from borsa.runtime.clock import SystemClock
 from borsa.runtime.embedded import EmbeddedBus
+from borsa.runtime.http.app import Application
 from borsa.runtime.link import Close, Failed, Finished, Language, Link, Message, Started, Stop
 from borsa.runtime.linked import LinkedBus
 from borsa.runtime.lock import locked
@@ -183,7 +183,7 @@ class DividedExchange:
             link.close()
         wait_for(self._ids.values())
 
-    async def start(self) -> Router:
+    async def start(self) -> Application:
         loop = asyncio.get_running_loop()
         for name, link in self._links.items():
             loop.add_reader(link.socket, self._read, name, link)

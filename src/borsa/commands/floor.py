@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import typer
 import uvloop
-from starlette.routing import Router
 
 from borsa import app, settings
 from borsa.commands.recording import market_named
@@ -26,6 +25,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.auth import KEY_PREFIX, SCOPES
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock, SystemClock
+from borsa.runtime.http.app import Application
 from borsa.runtime.log import Recorded
 from borsa.runtime.vitals import Vital, Vitals
 from borsa.services.orders.model import OrderState, PlaceOrder, Terms, new_order
@@ -132,7 +132,7 @@ class Floor:
     async def _look(self) -> Mapping[str, Vitals]:
         return {"floor": Vitals([Vital("orders", self._bus.orders, 0, [])], "")}
 
-    async def start(self) -> Router:
+    async def start(self) -> Application:
         return await self.door.open()
 
     async def stop(self) -> None:

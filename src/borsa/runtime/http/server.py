@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from starlette.routing import Router
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from borsa.errors import Refused
+from borsa.runtime.http.app import Application
 from borsa.runtime.http.call import Readiness
 from borsa.runtime.http.problem import MEDIA_TYPE, document
 from borsa.settings import Settings
@@ -60,7 +60,7 @@ def _head_too_large() -> bytes:
 class Server(uvicorn.Server):
     """Says that it is not ready from the moment that it is told to stop."""
 
-    def __init__(self, app: Router, settings: Settings, health: Readiness) -> None:
+    def __init__(self, app: Application, settings: Settings, health: Readiness) -> None:
         super().__init__(_config(app, settings))
         self._health = health
 
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def _config(app: Router, settings: Settings) -> uvicorn.Config:
+def _config(app: Application, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,
