@@ -1,5 +1,6 @@
 """The HTTP server: uvicorn with httptools, bounded heads, and a stop that leaves the writers their time."""
 
+import asyncio
 import signal
 import socket
 import threading
@@ -23,11 +24,43 @@ KEEP_ALIVE_SECONDS = 75
 BACKLOG_CONNECTIONS = 2048
 
 
+class GatheringTransport:
+    """Hands over in one system call what is written in one turn of the event loop: uvicorn writes head and body apart."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Take data, to be sent at the end of this turn."""
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(data)
+
+    def _send(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+    def close(self) -> None:
+        """Send what was written, and close."""
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 431 to a head without end. The parser has no bound of its own, and takes longer the longer it gets."""
 
     _in_head = False
     _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and count it while the head is not complete."""
