@@ -222,10 +222,13 @@ class DividedExchange:
             loop.remove_reader(link.socket)
             loop.remove_writer(link.socket)
         self.door.close()
-        # each after those that it follows
-        for name in self._links:
-            self._links[name].put(Stop())
-            self._wait_for(Finished, [name])
+        try:
+            # each after those that it follows
+            for name in self._links:
+                self._links[name].put(Stop())
+                self._wait_for(Finished, [name])
+        except CantStart as error:
+            self._die(error)
         self._bus.close()
         # readers before writers: who closes a database last moves its write-ahead log into the file
         for name in reversed(self._links):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -11,13 +12,34 @@ from typing import Self
 
 import httpx
 
-from tests.support.running import ADMIN_PASSWORD
+from tests.support.running import ADMIN_PASSWORD, PATIENCE_SECONDS, Reached
 
 _READY = re.compile(r"ready at (http://\S+)")
 
 
-class Process:
-    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM."""
+class Part:
+    """A process that a `borsa up` forked. Known by a descriptor: its id may be somebody else's once it has ended."""
+
+    def __init__(self, process_id: int) -> None:
+        self._descriptor = os.pidfd_open(process_id)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        signal.pidfd_send_signal(self._descriptor, number)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Has it ended, or does it end so soon?"""
+        return bool(select.select([self._descriptor], [], [], seconds)[0])
+
+    def close(self) -> None:
+        """See to it that nothing is left of it."""
+        if not self.ends_within(0):
+            self.send(signal.SIGKILL)
+        os.close(self._descriptor)
+
+
+class Process(Reached):
+    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM. `parts` are the processes behind the door, by name."""
 
     def __init__(self, folder: Path, **options: str) -> None:
         given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
@@ -36,7 +58,12 @@ class Process:
         )
         self.url = self._wait_until_ready()
         self.http = httpx.Client(base_url=self.url, timeout=30)
+        # in the order in which they were forked
+        self.parts = dict(zip(("services", "followers"), map(Part, self._children()), strict=False))
         return self
+
+    def _children(self) -> list[int]:
+        return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def _wait_until_ready(self) -> str:
         assert self._process.stdout is not None
@@ -56,20 +83,30 @@ class Process:
         self._process.kill()
         self._process.wait(30)
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and give its exit status."""
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
         return self._process.wait(30)
+
+    def ended(self) -> int:
+        """The exit status of a process that is about to end by itself."""
+        return self._process.wait(PATIENCE_SECONDS)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.http.close()
         if self._process.poll() is None:
+            for part in self.parts.values():
+                part.send(signal.SIGCONT)
             self.stop()
+        left = [name for name, part in self.parts.items() if not part.ends_within(PATIENCE_SECONDS)]
+        for part in self.parts.values():
+            part.close()
         assert self._process.stdout is not None
         self.output.extend(self._process.stdout.readlines())
         self._process.stdout.close()
+        assert not left, f"{left} outlived the door"
 
 
 def borsa(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

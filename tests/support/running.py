@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -24,7 +24,27 @@ PATIENCE_SECONDS = 10
 _names = itertools.count(1)
 
 
-class Running:
+class Reached:
+    """An exchange that can be talked to, wherever it runs."""
+
+    http: httpx.Client
+
+    def admin(self) -> "Person":
+        """The admin that the first start made."""
+        return Person(self, "admin", ADMIN_PASSWORD).signed_in()
+
+    def person(self, name: str = "", **funds: str) -> "Person":
+        """Somebody new, signed in, with play money: person(USD="1000", BTC="2")."""
+        person = Person(self, name or f"person-{next(_names)}", PASSWORD)
+        person.register()
+        person.signed_in()
+        assert person.wallet_id, "the default wallet comes with the user"
+        if funds:
+            self.admin().fund(person, **funds)
+        return person
+
+
+class Running(Reached):
     """Starts on entry, drains on exit. `kill` drops everything that is not on disk."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
@@ -68,20 +88,6 @@ class Running:
         assert not self._thread.is_alive(), "the exchange did not stop"
         assert not self.failures, self.failures
 
-    def admin(self) -> "Person":
-        """The admin that the first start made."""
-        return Person(self, "admin", ADMIN_PASSWORD).signed_in()
-
-    def person(self, name: str = "", **funds: str) -> "Person":
-        """Somebody new, signed in, with play money: person(USD="1000", BTC="2")."""
-        person = Person(self, name or f"person-{next(_names)}", PASSWORD)
-        person.register()
-        person.signed_in()
-        assert person.wallet_id, "the default wallet comes with the user"
-        if funds:
-            self.admin().fund(person, **funds)
-        return person
-
 
 def until(look: Callable[[], Any], what: str = "it") -> Any:
     """What `look` gives as soon as it is true; each look is a request, so no time is slept away blindly."""
@@ -93,16 +99,10 @@ def until(look: Callable[[], Any], what: str = "it") -> Any:
         assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for {what}: {found!r}"
 
 
-class Reachable(Protocol):
-    """An exchange that can be talked to."""
-
-    http: httpx.Client
-
-
 class Person:
     """A user of the API."""
 
-    def __init__(self, running: Reachable, name: str, password: str) -> None:
+    def __init__(self, running: Reached, name: str, password: str) -> None:
         self.running = running
         self.name = name
         self.password = password

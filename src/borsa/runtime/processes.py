@@ -8,6 +8,8 @@ import os
 import selectors
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
@@ -38,12 +40,17 @@ class LinkBell:
 
     def hush(self) -> None:
         if self._rung:
-            # emptied before the flag goes down: who rings in between has done so before the work is looked for
-            self._heard.recv(64)
+            try:
+                # emptied before the flag goes down: who rings in between has done so before the work is looked for
+                self._heard.recv(64)
+            except BlockingIOError:
+                return  # another thread is about to pull the rope: the next wait ends at once
             self._rung = False
 
     def wait(self, seconds: float) -> None:
-        self._selector.select(seconds)
+        for key, _ in self._selector.select(seconds):
+            if key.fileobj is self._heard:
+                self._rung = True  # also where two threads pulled at once, and only one of them was heard
 
     def close(self) -> None:
         """Hang up."""
@@ -78,6 +85,9 @@ def _become(name: str, ends: Mapping[str, Ends], run: Callable[[str, Ends], int]
     status = os.EX_SOFTWARE
     try:
         status = run(name, ends[name])
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         os._exit(status)
 
