@@ -9,7 +9,7 @@ from borsa.errors import Refused
 from borsa.runtime.log import Recorded, newest
 from borsa.runtime.service import Sweep
 from borsa.runtime.store import Statement
-from tests.runtime.toys import ALPHA_SERVICE, BETA, BETA_SERVICE, AskBeta, Say, SayAndFail, Stage, Word
+from tests.runtime.toys import ALPHA_SERVICE, BETA, BETA_SERVICE, AskBeta, HowOften, Say, SayAndFail, Stage, Word
 
 
 @pytest.fixture
@@ -236,3 +236,38 @@ def test_the_last_sequence_is_that_of_the_log(stage: Stage) -> None:
     stage.ask(Say(word="w", events=4))
     stage.settle()
     assert stage.alpha.last_sequence == newest(stage.connections["alpha"])[0] == 4
+
+
+# hearing -----------------------------------------------------------------------------------------------------------
+
+
+def test_hearing_answers_requests_and_leaves_events_to_the_next_step(stage: Stage) -> None:
+    stage.ask(Say(word="hello", events=2))
+    stage.alpha.step()
+    stage.ask(HowOften(word="hello"), "before")
+    assert stage.beta.hear()
+    assert stage.asker.of("before").code == "not_found"
+    assert (stage.heard(), [stream.cursor for stream in stage.beta.streams]) == ({}, [0])
+    assert not stage.beta.hear(), "events alone are nothing to hear"
+    assert stage.beta.step()
+    assert (stage.heard(), [stream.cursor for stream in stage.beta.streams]) == ({"hello": 2}, [2])
+    stage.ask(HowOften(word="hello"), "after")
+    assert stage.beta.hear()
+    assert stage.asker.of("after") == Word("hello", 2)
+
+
+def test_hearing_commits_what_it_changed_and_shares_no_sweep(tmp_path: Path) -> None:
+    swept: list[str] = []
+    sweeping = msgspec.structs.replace(
+        BETA_SERVICE, sweeps=(Sweep(2, lambda _, memory: swept.append(memory.count("swept").word)),)
+    )
+    with Stage(tmp_path, sweeping) as stage:
+        stage.clock.microseconds += 2_000_000
+        stage.ask(Say(word="hello"))
+        assert stage.alpha.hear()
+        assert stage.notes == ["commit alpha", "answers ['it']"]
+        assert stage.said() == {"hello": 1}
+        assert not stage.beta.hear()
+        assert swept == []
+        assert stage.beta.step()
+        assert swept == ["swept"]
