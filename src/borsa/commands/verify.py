@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from borsa import app
-from borsa.commands.audit import books, followers, holds, ledger, logs, orders, trades
+from borsa.commands.audit import books, followers, holds, ledger, lists, logs, orders, trades
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment, NothingToAudit
@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     *books.CHECKS,
     *logs.CHECKS,
     *followers.CHECKS,
+    *lists.CHECKS,
 )
 
 RIGHT, WRONG, NOTHING = 0, 1, 2
