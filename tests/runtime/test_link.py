@@ -17,18 +17,20 @@ LANGUAGE = Language([Say, SayAndFail, HowOften])
 
 Pair = tuple[Link, Link]
 
+short = st.text(max_size=9)
+
 messages = st.one_of(
     st.builds(Published, st.text(max_size=20), st.integers(0, 2**63 - 1)),
     st.builds(Started, st.text(max_size=200)),
-    st.builds(Declined, st.integers(1, 2**40), st.text(max_size=9), st.text(max_size=9), st.text(max_size=9), st.just({})),
+    st.builds(Declined, st.integers(1, 2**40), short, short, short, st.just({})),
     st.just(Stop()),
     st.builds(
         Asked,
         st.integers(1, 2**40),
         st.builds(Say, word=st.text(max_size=300), events=st.integers(0, 9)),
-        st.text(max_size=9),
-        st.none() | st.text(max_size=9),
-        st.none() | st.builds(Once, st.text(max_size=9), st.text(max_size=9), st.binary(max_size=9)),
+        short,
+        st.none() | short,
+        st.none() | st.builds(Once, short, short, st.binary(max_size=9)),
     ),
 )  # fmt: skip
 

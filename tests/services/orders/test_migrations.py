@@ -3,48 +3,24 @@
 from pathlib import Path
 
 import msgspec
-import sqlalchemy as sa
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 
 from borsa.events import OrderCreated
 from borsa.markets import SHIPPED
-from borsa.runtime import migrations
 from borsa.runtime.answers import reply_type
 from borsa.runtime.codec import encode
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.services.orders import ORDERS, store
 from borsa.services.orders.model import OrderState, admit, new_order
 from tests.services.trades.test_engine import created
+from tests.support.earlier import insert, migrate_to
 from tests.support.stepped import limit
-
-TEXTS = ("user_id", "wallet_id", "symbol", "time_in_force", "self_trade_prevention")
-
-
-def migrate_to(revision: str, path: Path) -> None:
-    """Bring an orders database to an earlier revision."""
-    config = migrations.configuration("orders")
-    script = ScriptDirectory.from_config(config)
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with (
-        engine.begin() as connection,
-        EnvironmentContext(config, script, fn=lambda at, _: script._upgrade_revs(revision, at)) as environment,  # type: ignore[arg-type]
-    ):
-        environment.configure(connection=connection, target_metadata=ORDERS.tables)
-        environment.run_migrations()
-    engine.dispose()
 
 
 def test_an_order_from_before_has_no_worst_price(tmp_path: Path) -> None:
     database = SqliteDatabase("orders", tmp_path, ORDERS.tables)
-    migrate_to("0001", database.path)
-    engine = sa.create_engine(f"sqlite:///{database.path}")
-    with engine.begin() as connection:
-        known = [each["name"] for each in sa.inspect(connection).get_columns("orders")]
-        texts = {"side": "sell", "order_type": "market", "status": "open", "reason": None, "client_order_id": None}
-        row = {name: texts.get(name, "x" if name in TEXTS else 7) for name in known} | {"digest": None}
-        connection.execute(sa.table("orders", *map(sa.column, known)).insert().values(row))
-    engine.dispose()
+    migrate_to("0001", ORDERS, database.path)
+    text = {"side": "sell", "order_type": "market", "status": "open"}
+    insert(database.path, "orders", {"order_id": 7} | text | dict.fromkeys(("reason", "client_order_id", "digest")))
     database.migrate()
     order = store.order_by_id(database.reader(), 7)
     assert order is not None
