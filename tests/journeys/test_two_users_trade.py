@@ -1,8 +1,21 @@
 """The specification's example: A buys 10 BTC at 50000, B sells 5, A cancels the rest."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.support.running import Person, Running, until
+import pytest
+
+from tests.support.process import Process
+from tests.support.running import Person, Reached, Running, until
+
+
+@pytest.fixture(params=["in a thread", "1", "2", "3"], ids=lambda param: f"processes: {param}")
+def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reached]:
+    """An exchange of its own for this test, in each number of processes."""
+    folder = tmp_path / "data"
+    with Running(folder) if request.param == "in a thread" else Process(folder, processes=request.param) as reached:
+        yield reached
 
 
 def events_of(admin: Person, source: str) -> list[dict[str, Any]]:
@@ -18,7 +31,7 @@ def holding(person: Person, product: str) -> str | None:
     return next((each["quantity"] for each in default["holdings"] if each["product"] == product), None)
 
 
-def test_the_example_of_the_specification_comes_out_exactly(exchange: Running) -> None:
+def test_the_example_of_the_specification_comes_out_exactly(exchange: Reached) -> None:
     admin = exchange.admin()
     a = exchange.person("alice", USD="1000000")
     b = exchange.person("bob", BTC="20")
