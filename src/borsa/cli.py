@@ -41,7 +41,7 @@ def _options(
 def up(
     no_demo: Annotated[bool, typer.Option("--no-demo", help="No simulated participants (there are none yet).")] = False,
 ) -> None:
-    """Run the whole exchange in one process, until it is told to stop."""
+    """Run the whole exchange, in one process or a few, until it is told to stop."""
     from borsa.commands.up import run
 
     sys.exit(run(settings.load()))
