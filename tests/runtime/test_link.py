@@ -177,3 +177,32 @@ def test_a_flush_to_an_end_that_is_gone_ends_this_one(pair: Pair) -> None:
     assert one.flush(), "there is nothing to wait for"
     assert one.closed
     assert list(one.receive()) == []
+
+
+def test_an_end_that_stands_still_is_told_only_the_newest_of_each_log(pair: Pair) -> None:
+    """Otherwise news would heap up at its sender, which everybody else waits for."""
+    one, other = pair
+    for last in range(1, 5_001):
+        one.announce("alpha", last)
+        one.announce("beta", 2 * last)
+        one.flush()
+    came: list[Message] = []
+    while not one.flush():
+        came += other.receive()
+    came += other.receive()
+    newest = {message.source: message.last for message in came if isinstance(message, Published)}
+    assert newest == {"alpha": 5_000, "beta": 10_000}
+    assert 0 < len(came) < 5_000
+
+
+def test_what_a_commit_published_is_told_before_what_it_answered(pair: Pair) -> None:
+    one, other = pair
+    told: list[str] = []
+    one.on_put = lambda: told.append("put")
+    one.announce("alpha", 7)
+    one.put(Told(1, Word("hello", 2)))
+    one.announce("alpha", 8)
+    assert told == ["put"]
+    one.flush()
+    news, answer = other.receive()
+    assert (news.source, news.last, answer.number) == ("alpha", 8, 1)

@@ -117,6 +117,7 @@ class Link:
         self._decode = language.decode
         self._encode = msgspec.msgpack.Encoder().encode
         self._out: list[Message] = []
+        self._news: dict[str, int] = {}
         self._unsent = b""
         self._read = bytearray()
         self.closed = False
@@ -128,17 +129,25 @@ class Link:
 
     def put_all(self, messages: Iterable[Message]) -> None:
         """Send messages with the next flush."""
-        if not self._out and self.on_put:
-            self.on_put()
+        self._before_put()
         self._out.extend(messages)
+
+    def announce(self, source: str, last: int) -> None:
+        """Send with the next flush that a log goes so far. Of what could not be sent before, only the newest is."""
+        self._before_put()
+        self._news[source] = last
+
+    def _before_put(self) -> None:
+        if self.on_put and not (self._out or self._news):
+            self.on_put()
 
     def flush(self) -> bool:
         """Hand over what was put; False when the other end has to read first."""
-        if self._out:
-            body = self._encode(self._out)
-            self._out = []
-            self._unsent += len(body).to_bytes(_HEAD, "big") + body
-        while self._unsent and not self.closed:
+        while not self.closed:
+            if not self._unsent:
+                if not (self._out or self._news):
+                    return True
+                self._unsent = self._frame()
             try:
                 self._unsent = self._unsent[self.socket.send(self._unsent) :]
             except BlockingIOError:
@@ -146,6 +155,13 @@ class Link:
             except OSError:
                 self.closed = True
         return True
+
+    def _frame(self) -> bytes:
+        """What was put. News first: who reads an answer knows of the events that came with it."""
+        body = self._encode([*(Published(source, last) for source, last in self._news.items()), *self._out])
+        self._out = []
+        self._news = {}
+        return len(body).to_bytes(_HEAD, "big") + body
 
     def receive(self) -> Sequence[Any]:
         """The messages that have arrived. `closed` is set when the other end is gone."""

@@ -83,7 +83,7 @@ class LinkedBus:
     def publish(self, source: str, events: Sequence[Recorded]) -> None:
         self._local.publish(source, events)
         for link in self._askers:
-            link.put(Published(source, events[-1].sequence))
+            link.announce(source, events[-1].sequence)
 
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         return self._local.fetch(source, after)
