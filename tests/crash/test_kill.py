@@ -1,5 +1,6 @@
 """kill -9 under load: what was acknowledged is there after the restart, exactly once, and the books are right."""
 
+import signal
 import sqlite3
 import threading
 import uuid
@@ -12,7 +13,9 @@ import pytest
 from tests.support.process import Process, borsa
 from tests.support.running import Person, until
 
-KILLS = 4
+KILLED = (("3", "door"), ("3", "services"), ("3", "followers"), ("1", "door"))
+"""In how many processes it runs each time, and which of them is killed."""
+
 TRADERS = 6
 
 
@@ -53,14 +56,20 @@ def traders(process: Process, enough: threading.Semaphore) -> list[Trader]:
     return made
 
 
-def load_until(process: Process, all_traders: list[Trader], enough: threading.Semaphore, count: int) -> None:
-    """Trade until so many orders were acknowledged, then kill the process under the load."""
+def load_until(
+    process: Process, all_traders: list[Trader], enough: threading.Semaphore, count: int, killed: str
+) -> None:
+    """Trade until so many orders were acknowledged, then kill a process under the load."""
     threads = [threading.Thread(target=each.trade, args=(process.url,)) for each in all_traders]
     for thread in threads:
         thread.start()
     for _ in range(count):
         assert enough.acquire(timeout=30)
-    process.kill()
+    if killed == "door":
+        process.kill()
+    else:
+        process.parts[killed].send(signal.SIGKILL)
+        process.ended()
     for thread in threads:
         thread.join(30)
 
@@ -70,12 +79,12 @@ def test_every_acknowledged_order_survives_kill_9(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     enough = threading.Semaphore(0)
     everybody: list[Trader] = []
-    for kill in range(KILLS):
-        with Process(folder) as process:
+    for kill, (processes, killed) in enumerate(KILLED):
+        with Process(folder, processes=processes) as process:
             everybody = everybody or traders(process, enough)
             for each in everybody:
                 each.person.running = process
-            load_until(process, everybody, enough, 150 + 97 * kill)
+            load_until(process, everybody, enough, 150 + 97 * kill, killed)
     with Process(folder) as process:
         for each in everybody:
             each.person.running = process
