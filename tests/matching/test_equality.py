@@ -220,6 +220,30 @@ def test_ids_far_apart_cost_no_more_than_others() -> None:
     assert compiled.snapshot() == naive.snapshot()
 
 
+@pytest.mark.parametrize("apart", [1, 2**8, 2**16, 2**40])
+def test_prices_that_end_alike_have_levels_of_their_own(apart: int) -> None:
+    """The compiled kernel looks for a level by the low bits of the price first."""
+    naive, compiled = pair()
+    random, known = Random(apart), 400
+    for _ in range(30):
+        batch = b"".join(
+            pack_command(Op.CANCEL, 0, random.randint(1, known))
+            if random.randrange(2)
+            else pack_command(
+                Op.PLACE,
+                0,
+                random.randint(1, known),
+                side=random.randrange(2),
+                owner=random.randint(1, 9),
+                price=7 + apart * random.randint(0, 40),
+                quantity=random.randint(1, 9),
+            )
+            for _ in range(100)
+        )
+        assert compiled.process(batch) == naive.process(batch)
+        assert_same(naive, compiled)
+
+
 def test_a_hundred_thousand_levels_come_and_go() -> None:
     """Far orders must not slow the book down: with one sorted array this takes minutes."""
     compiled, count = open_kernel("compiled"), 100_000

@@ -35,6 +35,7 @@ cdef void free_book(Book* book) noexcept nogil:
             free(ladder.chunks[number])
         free(ladder.chunks)
         free(ladder.firsts)
+        free(ladder.known)
         free(book.stops[side].items)
     free(book)
 

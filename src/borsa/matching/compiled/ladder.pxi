@@ -14,6 +14,8 @@ cdef struct Chunk:
 cdef struct Ladder:
     Chunk** chunks
     i64* firsts  # the least key of each chunk
+    u32* known  # by the low bits of a price: the level of a price that ends so, or 0
+    u32 known_mask
     u32 count
     u32 capacity
     u32 best  # the level that trades first; 0: this side is empty
@@ -56,6 +58,9 @@ cdef void add_chunk(Ladder* ladder, u32 at) noexcept nogil:
         ladder.chunks = <Chunk**>checked(realloc(ladder.chunks, capacity * sizeof(void*)))
         ladder.firsts = <i64*>checked(realloc(ladder.firsts, capacity * sizeof(i64)))
         ladder.capacity = capacity
+        free(ladder.known)  # searches fill the new one
+        ladder.known = <u32*>checked(calloc(capacity * (CHUNK_LEVELS // 2), sizeof(u32)))
+        ladder.known_mask = capacity * (CHUNK_LEVELS // 2) - 1
     memmove(&ladder.chunks[at + 1], &ladder.chunks[at], moved * sizeof(void*))
     memmove(&ladder.firsts[at + 1], &ladder.firsts[at], moved * sizeof(i64))
     ladder.chunks[at] = <Chunk*>checked(malloc(sizeof(Chunk)))
@@ -103,6 +108,13 @@ cdef inline bint fits_in_one(const Ladder* ladder, u32 at) noexcept nogil:
     return ladder.chunks[at].count + ladder.chunks[at + 1].count <= CHUNK_LEVELS // 2
 
 
+cdef inline u32* known_slot(const Ladder* ladder, i64 price) noexcept nogil:
+    # Most orders come to a price that has a level, and prices near one another have slots of their own: so most levels
+    # are found without a search, which cannot be asked for ahead and whose every step waits for the one before. What a
+    # slot names is there; that it is the level of this price is for the caller to see.
+    return &ladder.known[<u64>price & ladder.known_mask]
+
+
 cdef u32 add_level(Core* core, Ladder* ladder, u32 at, u32 place, i64 key) noexcept nogil:
     cdef u32 level = take_level(core, key * ladder.sign)
     cdef Chunk* chunk
@@ -124,6 +136,7 @@ cdef u32 add_level(Core* core, Ladder* ladder, u32 at, u32 place, i64 key) noexc
     if not ladder.best or key > ladder.best_key:
         ladder.best = level
         ladder.best_key = key
+    known_slot(ladder, key * ladder.sign)[0] = level
     return level
 
 
@@ -131,16 +144,21 @@ cdef inline u32 level_at(Core* core, Ladder* ladder, i64 price) noexcept nogil:
     # The level of a price, made if it is not there.
     cdef i64 key = price * ladder.sign
     cdef u32 at, place
+    cdef u32* slot
     cdef Chunk* chunk
     if ladder.best == 0:
         return add_level(core, ladder, 0, 0, key)
     if key == ladder.best_key:
         return ladder.best
+    slot = known_slot(ladder, price)
+    if slot[0] and core.levels[slot[0]].price == price:
+        return slot[0]
     at = chunk_for(ladder, key)
     chunk = ladder.chunks[at]
     place = place_in(chunk, key)
     if place < chunk.count and chunk.keys[place] == key:
-        return chunk.levels[place]
+        slot[0] = chunk.levels[place]
+        return slot[0]
     return add_level(core, ladder, at, place, key)
 
 
@@ -150,6 +168,9 @@ cdef void drop_level(Core* core, Ladder* ladder, u32 number) noexcept nogil:
     cdef u32 at = ladder.count - 1 if was_best else chunk_for(ladder, key)
     cdef Chunk* chunk = ladder.chunks[at]
     cdef u32 place = chunk.count - 1 if was_best else place_in(chunk, key)
+    cdef u32* slot = known_slot(ladder, core.levels[number].price)
+    if slot[0] == number:
+        slot[0] = 0
     free_level(core, number)
     chunk.count -= 1
     memmove(&chunk.keys[place], &chunk.keys[place + 1], (chunk.count - place) * sizeof(i64))
