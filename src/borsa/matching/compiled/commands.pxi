@@ -4,7 +4,6 @@ cdef enum:
     # How many commands ahead memory is asked for: first the index, then the order, then its neighbours and its level.
     # A cancel names an order that nobody has touched for long; without this, most of its time is waiting.
     AHEAD_COMMAND = 32
-    FEW_ORDERS = 4096  # they are in the cache anyway
     AHEAD_INDEX = 16
     AHEAD_ORDER = 10
     AHEAD_LEVEL = 5
@@ -134,33 +133,27 @@ cdef void say_refused(Core* core, u64 reason, const char* source) noexcept nogil
     say(core, head, command.order_id, command.other_id, command.price, command.quantity, 0, 0)
 
 
-cdef inline u32 likely_place(const Core* core, u64 order_id) noexcept nogil:
-    # Where `find` will find it, most likely: the order itself is not looked at, which is the point.
-    cdef u32 hash = hash_of(order_id), at = hash >> core.index_shift
-    cdef u64 entry = core.index[at]
-    while entry and <u32>(entry >> 32) != hash:
-        at = (at + 1) & core.index_mask
-        entry = core.index[at]
-    return <u32>entry
+cdef inline u32 likely_place(const Core* core, const char* command) noexcept nogil:
+    # Where the order is that a command names, most likely: the first entry that a search would look at.
+    return core.index[home_of(core, word(command, 1))]
 
 
 cdef inline void look_ahead(const Core* core, const char* command, size_t left) noexcept nogil:
     # Ask for the memory that later commands will need. What is asked for may be gone by then, which harms nobody.
+    # New orders too are looked for, and mostly not found: to ask for number 0 costs less than a branch on what comes.
     cdef const char* later
     cdef const Order* order
-    if left <= AHEAD_COMMAND or core.orders_made < FEW_ORDERS:
+    if left <= AHEAD_COMMAND:
         return
     fetch(command + AHEAD_COMMAND * RECORD_BYTES)
-    fetch(&core.index[hash_of(word(command + AHEAD_INDEX * RECORD_BYTES, 1)) >> core.index_shift])
+    fetch(&core.index[home_of(core, word(command + AHEAD_INDEX * RECORD_BYTES, 1))])
     later = command + AHEAD_ORDER * RECORD_BYTES
-    if later[0] != OP_PLACE:
-        fetch(&core.orders[likely_place(core, word(later, 1))])
+    fetch(&core.orders[likely_place(core, later)])
     later = command + AHEAD_LEVEL * RECORD_BYTES
-    if later[0] != OP_PLACE:
-        order = &core.orders[likely_place(core, word(later, 1))]
-        fetch(&core.levels[order.level])
-        fetch(&core.orders[order.next])
-        fetch(&core.orders[order.previous])
+    order = &core.orders[likely_place(core, later)]
+    fetch(&core.levels[order.level])
+    fetch(&core.orders[order.next])
+    fetch(&core.orders[order.previous])
 
 
 cdef void apply_all(Core* core, const char* commands, size_t count) noexcept nogil:

@@ -71,7 +71,7 @@ cdef struct Core:
     Order* orders
     Extra* extras
     Level* levels
-    u64* index  # (hash, place) of every open order, by open addressing; 0: empty
+    u32* index  # the place of every open order, by open addressing; 0: empty
     Book** books  # by market; NULL: never named
     char* results
     u64 command  # number of the one being applied, in its batch
@@ -187,56 +187,55 @@ cdef inline i64 total_of(const Core* core, const Order* order) noexcept nogil:
     return order.filled + prevented_of(core, order) + order.remaining
 
 
-# The index. Its hash spreads ascending ids evenly, and an entry carries enough of it to compare and to move entries
-# without looking at orders. At most half full: a search ends within a cache line or two. Whatever ids are in use (old
-# ones far apart, one near 2^64), an open order costs 16 to 32 bytes here.
+# The index. Its hash spreads ascending ids evenly. At most a quarter full: nobody can predict whether a search goes on
+# behind the first entry, so it should seldom have to. An entry is a place and no more: what is found has to be looked at
+# anyway. Whatever ids are in use (old ones far apart, one near 2^64), an open order costs 16 to 32 bytes here.
 
-cdef inline u32 hash_of(u64 order_id) noexcept nogil:
-    return <u32>((order_id * <u64>0x9E3779B97F4A7C15) >> 32)
+cdef inline u32 home_of(const Core* core, u64 order_id) noexcept nogil:
+    # Where in the index an order is, unless others were there before it.
+    return <u32>((order_id * <u64>0x9E3779B97F4A7C15) >> core.index_shift)
 
 
 cdef inline u32 find(const Core* core, u64 order_id) noexcept nogil:
     # The place of an open order; 0: there is none with this id.
-    cdef u32 hash = hash_of(order_id), at = hash >> core.index_shift
-    cdef u64 entry = core.index[at]
-    while entry:
-        if <u32>(entry >> 32) == hash and core.orders[<u32>entry].order_id == order_id:
-            return <u32>entry
+    cdef u32 at = home_of(core, order_id), place = core.index[at]
+    while place:
+        if core.orders[place].order_id == order_id:
+            return place
         at = (at + 1) & core.index_mask
-        entry = core.index[at]
+        place = core.index[at]
     return 0
 
 
-cdef void put_entry(u64* index, u32 shift, u32 mask, u64 entry) noexcept nogil:
-    cdef u32 at = <u32>(entry >> 32) >> shift
-    while index[at]:
-        at = (at + 1) & mask
-    index[at] = entry
+cdef void put_entry(Core* core, u64 order_id, u32 place) noexcept nogil:
+    cdef u32 at = home_of(core, order_id)
+    while core.index[at]:
+        at = (at + 1) & core.index_mask
+    core.index[at] = place
 
 
 cdef void grow_index(Core* core) noexcept nogil:
+    cdef u32* old = core.index
     cdef u64 size = <u64>core.index_mask + 1, number
-    cdef u64* index = <u64*>checked(calloc(size * 2, sizeof(u64)))
+    core.index = <u32*>checked(calloc(size * 2, sizeof(u32)))
     core.index_shift -= 1
     core.index_mask = <u32>(size * 2 - 1)
     for number in range(size):
-        if core.index[number]:
-            put_entry(index, core.index_shift, core.index_mask, core.index[number])
-    free(core.index)
-    core.index = index
+        if old[number]:
+            put_entry(core, core.orders[old[number]].order_id, old[number])
+    free(old)
 
 
 cdef inline void enter_index(Core* core, u64 order_id, u32 place) noexcept nogil:
-    if unlikely(core.open_orders > core.index_mask >> 1):
+    if unlikely(core.open_orders > core.index_mask >> 2):
         grow_index(core)
     core.open_orders += 1
-    put_entry(core.index, core.index_shift, core.index_mask, <u64>hash_of(order_id) << 32 | place)
+    put_entry(core, order_id, place)
 
 
 cdef inline void leave_index(Core* core, u64 order_id, u32 place) noexcept nogil:
-    cdef u32 hash = hash_of(order_id), at = hash >> core.index_shift, mask = core.index_mask, behind, home
-    cdef u64 entry = <u64>hash << 32 | place
-    while core.index[at] != entry:
+    cdef u32 at = home_of(core, order_id), mask = core.index_mask, behind, home, entry
+    while core.index[at] != place:
         at = (at + 1) & mask
     core.open_orders -= 1
     behind = at
@@ -245,7 +244,7 @@ cdef inline void leave_index(Core* core, u64 order_id, u32 place) noexcept nogil
         entry = core.index[behind]
         if not entry:
             break
-        home = <u32>(entry >> 32) >> core.index_shift
+        home = home_of(core, core.orders[entry].order_id)
         if ((behind - home) & mask) >= ((behind - at) & mask):
             core.index[at] = entry
             at = behind
@@ -255,9 +254,9 @@ cdef inline void leave_index(Core* core, u64 order_id, u32 place) noexcept nogil
 cdef Core* new_core() noexcept nogil:
     cdef Core* core = <Core*>checked(calloc(1, sizeof(Core)))
     core.books = <Book**>checked(calloc(MARKETS, sizeof(void*)))
-    core.index_shift = 32 - 8
+    core.index_shift = 64 - 8
     core.index_mask = (1 << 8) - 1
-    core.index = <u64*>checked(calloc(1 << 8, sizeof(u64)))
+    core.index = <u32*>checked(calloc(1 << 8, sizeof(u32)))
     core.orders = <Order*>grown(NULL, sizeof(Order), &core.orders_capacity, 64)
     core.extras = <Extra*>grown(NULL, sizeof(Extra), &core.extras_capacity, 8)
     core.levels = <Level*>grown(NULL, sizeof(Level), &core.levels_capacity, 16)

@@ -10,7 +10,8 @@ cdef extern from *:
     """
     /* A level may hold more than 2^64 lots: any number of orders, each of up to 2^63 - 1. */
     typedef unsigned __int128 borsa_u128;
-    #define borsa_fetch(address) __builtin_prefetch(address)
+    /* Without the empty asm, gcc takes a function that only asks for memory for one without effect, and leaves it out. */
+    #define borsa_fetch(address) do { __builtin_prefetch(address); __asm__ volatile (""); } while (0)
     #define borsa_likely(condition) __builtin_expect(!!(condition), 1)
     #define borsa_unlikely(condition) __builtin_expect(!!(condition), 0)
     """
