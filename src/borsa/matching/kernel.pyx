@@ -7,6 +7,8 @@ as in the naive kernel, whose files explain the rules."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdio cimport fputs, stderr
 from libc.stdlib cimport abort, calloc, free, malloc, qsort, realloc
@@ -23,6 +25,11 @@ if byteorder != "little":
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
+
+cdef extern from "Python.h":  # with pointers: Cython counts no references to a `bytes` that is not done
+    PyObject* new_bytes "PyBytes_FromStringAndSize"(const char* content, Py_ssize_t size) except NULL
+    char* start_of "PyBytes_AS_STRING"(PyObject* unfinished)
+    int resize "_PyBytes_Resize"(PyObject** unfinished, Py_ssize_t size) except -1
 
 include "compiled/records.pxi"
 include "compiled/orders.pxi"
@@ -50,6 +57,7 @@ cdef class CompiledKernel:
 
     def process(self, commands):
         cdef Py_buffer buffer
+        cdef PyObject* made
         cdef Core* core = self.idle()
         if not isinstance(commands, bytes) and not memoryview(commands).readonly:
             commands = bytes(commands)  # another thread may write into it meanwhile: what was checked must be what is used
@@ -57,13 +65,22 @@ cdef class CompiledKernel:
         try:
             if buffer.len % RECORD_BYTES:
                 raise ValueError(f"commands are records of {RECORD_BYTES} bytes")
+            made = new_bytes(NULL, buffer.len * LIKELY_RESULTS)
+            lend_results(core, start_of(made), buffer.len * LIKELY_RESULTS)
             self.busy = True
             with nogil:
                 apply_all(core, <const char*>buffer.buf, buffer.len // RECORD_BYTES)
             self.busy = False
         finally:
             PyBuffer_Release(&buffer)
-        return PyBytes_FromStringAndSize(core.results, core.results_used)
+        if core.results_lent:
+            resize(&made, core.results_used)
+            results = <object>made
+        else:
+            results = PyBytes_FromStringAndSize(core.results, core.results_used)
+            free(core.results)
+        Py_DECREF(<object>made)
+        return results
 
     def depth(self, market, levels):
         cdef Book* book = self.book_of(market)

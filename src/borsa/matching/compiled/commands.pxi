@@ -161,7 +161,6 @@ cdef void apply_all(Core* core, const char* commands, size_t count) noexcept nog
     cdef Book* book
     cdef u64 reason
     cdef size_t number
-    core.results_used = 0
     for number in range(count):
         look_ahead(core, commands, count - number)
         read_command(commands, &command)

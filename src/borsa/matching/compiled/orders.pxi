@@ -73,7 +73,8 @@ cdef struct Core:
     Level* levels
     u32* index  # the place of every open order, by open addressing; 0: empty
     Book** books  # by market; NULL: never named
-    char* results
+    char* results  # while commands are applied
+    bint results_lent
     u64 command  # number of the one being applied, in its batch
     size_t results_used
     size_t results_capacity
@@ -276,6 +277,5 @@ cdef void free_core(Core* core) noexcept nogil:
     free(core.orders)
     free(core.extras)
     free(core.levels)
-    free(core.results)
     free(core.triggered.items)
     free(core)

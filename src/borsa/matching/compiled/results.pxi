@@ -1,8 +1,26 @@
 # Writes results: one function for each kind, one record for each call.
 
+cdef enum:
+    LIKELY_RESULTS = 2  # for each command: more are rare
+
+
+cdef void lend_results(Core* core, char* memory, size_t size) noexcept nogil:
+    # Results go to the `bytes` that the caller gets, so that they need not be copied, as long as it has room.
+    core.results = memory
+    core.results_capacity = size
+    core.results_used = 0
+    core.results_lent = True
+
+
 cdef void grow_results(Core* core) noexcept nogil:
-    core.results_capacity = core.results_capacity * 2 if core.results_capacity else 64 * 1024
-    core.results = <char*>checked(realloc(core.results, core.results_capacity))
+    cdef char* lent = core.results
+    core.results_capacity *= 2
+    if core.results_lent:
+        core.results = <char*>checked(malloc(core.results_capacity))
+        memcpy(core.results, lent, core.results_used)
+        core.results_lent = False
+    else:
+        core.results = <char*>checked(realloc(core.results, core.results_capacity))
 
 
 cdef inline void say(
