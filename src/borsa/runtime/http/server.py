@@ -24,15 +24,16 @@ KEEP_ALIVE_SECONDS = 75
 BACKLOG_CONNECTIONS = 2048
 
 
-class GatheringTransport:
-    """Hands over in one system call what is written in one turn of the event loop: uvicorn writes head and body apart."""
+class GatheringTransport(asyncio.Transport):
+    """Hands over in one system call what is written in a turn of the event loop: uvicorn writes head and body apart."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self._transport = transport
         self._loop = loop
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray | memoryview] = []
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take data, to be sent at the end of this turn."""
         if not self._parts:
             self._loop.call_soon(self._send)
@@ -48,8 +49,21 @@ class GatheringTransport:
         self._send()
         self._transport.close()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def is_closing(self) -> bool:
+        """Is it closed, or about to be?"""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What is known of the connection."""
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Take nothing from the client for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take what the client sends again."""
+        self._transport.resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -60,7 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there."""
-        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(GatheringTransport(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and count it while the head is not complete."""
