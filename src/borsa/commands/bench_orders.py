@@ -43,7 +43,7 @@ def run(settings: Settings, pressure: Pressure, url: str) -> int:
 
 def _foreign(settings: Settings, pressure: Pressure, url: str) -> Outcome:
     with Client(settings, url) as client:
-        return _measure(client, pressure)
+        return _measure(client, pressure, tidy=True)
 
 
 def _own(pressure: Pressure) -> Outcome:
@@ -57,7 +57,8 @@ def _verified(settings: Settings) -> bool:
     return verify.run(settings) == verify.RIGHT
 
 
-def _measure(client: Client, pressure: Pressure) -> Outcome:
+def _measure(client: Client, pressure: Pressure, *, tidy: bool = False) -> Outcome:
+    """Measure; `tidy` leaves no order open behind."""
     client.sign_in_admin()
     market = client.open_market(market_named("BENCH", "USD", "0.01", "0.000001"))
     keys = [player.key for player in _players(client, market, pressure.users)]
@@ -70,6 +71,8 @@ def _measure(client: Client, pressure: Pressure) -> Outcome:
     placed = sum(1 for _ in client.orders(market.symbol))
     trades, traded = _traded(client, market)
     measured = checked(measured, placed)
+    for key in keys if tidy else ():
+        client.told("DELETE", "/api/orders", key)
     outcome = Outcome(
         **msgspec.structs.asdict(figures_of(pressure, measured)),
         trades=trades,

@@ -90,7 +90,8 @@ class Session:
     def run(self, statement: Statement) -> None:
         """Run a statement that changes rows at once, in the open transaction. It can't be taken back by `back_to`."""
         self._sent = True
-        self._connection.write(statement, [()])
+        _, row = statement.bind(self.dialect, {})
+        self._connection.write(statement, [row])
 
     @property
     def dialect(self) -> Dialect:

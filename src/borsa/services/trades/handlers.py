@@ -48,7 +48,7 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
             if isinstance(outcome, Fill):
                 memory.add_trade(publishing.row_of(outcome, tx.now))
             tx.publish(publishing.event_of(outcome))
-    if memory.applied - memory.saved >= memory.settings.snapshot_events:
+    if memory.is_snapshot_due():
         memory.save_snapshot(tx.now)
 
 

@@ -19,7 +19,7 @@ _log = structlog.get_logger("borsa")
 _t, _s = tables.TRADES, tables.SNAPSHOTS
 
 _SNAPSHOTS = Statement(sa.select(_s).order_by(_s.c.sequence.desc()))
-_SNAPSHOT_SEQUENCES = Statement(sa.select(_s.c.sequence).order_by(_s.c.sequence.desc()))
+_OLDER_SNAPSHOTS = sa.select(_s.c.sequence).order_by(_s.c.sequence.desc())
 _BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
@@ -42,7 +42,10 @@ class Memory:
         self.applied = 0
         self.saved = 0
         self.trades = session.records(_t, Trade)
-        self.snapshots = session.records(_s, Snapshot)
+        # rows of many megabytes: written, and not kept in memory
+        self._snapshots = session.journal(_s, Snapshot)
+        kept = _OLDER_SNAPSHOTS.limit(settings.snapshots_kept - 1)
+        self._forget_snapshots = Statement(sa.delete(_s).where(_s.c.sequence.not_in(kept)))
         self._session = session
         self._of_user = tables.TRADES_OF_USER.opened(session)
 
@@ -85,15 +88,17 @@ class Memory:
         self.engine = engine
         self.applied = self.saved = snapshot.sequence
 
+    def is_snapshot_due(self) -> bool:
+        """Would a start replay too much? The more orders are open, the more a snapshot costs, and the rarer it is."""
+        return self.applied - self.saved >= max(self.settings.snapshot_events, len(self.engine.books.live) // 2)
+
     def save_snapshot(self, now: int) -> None:
         """Keep the engine's state, and forget the oldest ones."""
         body = self.engine.save()
         orders = len(self.engine.books.live)
-        self.snapshots.put(Snapshot(self.applied, now, orders, hashlib.sha256(body).digest(), body))
+        self._session.run(self._forget_snapshots)
+        self._snapshots.append(Snapshot(self.applied, now, orders, hashlib.sha256(body).digest(), body))
         self.saved = self.applied
-        kept = [row[0] for row in self._session.read(_SNAPSHOT_SEQUENCES)]
-        for sequence in kept[self.settings.snapshots_kept :]:
-            self.snapshots.delete(sequence)
 
     def executed_between(self, first: int, end: int) -> list[Trade]:
         """The trades with ids from `first` to before `end`."""
