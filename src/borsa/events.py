@@ -280,7 +280,11 @@ class BalanceChange(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
-    """Why money moved: `kind` is hold, release, trade, bust, adjustment or faucet; a trade names its price."""
+    """Why money moved: `kind` is hold, release, trade, bust, adjustment or faucet; a trade names its price.
+
+    `reference` is the id of the order, of the trade, or of the request; of several orders that were held for at once,
+    their ids with spaces between them.
+    """
 
     kind: str
     reference: str

@@ -84,7 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fetch_events_max: Annotated[Count, _about("Events of one read from a producer's log")] = 1_000
     cached_records_max: Annotated[Count, _about("Records of one table kept in memory")] = 50_000
     event_tries_max: Annotated[Count, _about("Tries of an event that a follower can't handle")] = 5
-    snapshot_events: Annotated[Count, _about("Events of the orders log between two snapshots")] = 50_000
+    snapshot_events: Annotated[
+        Count, _about("Events of the orders log between two snapshots; half of the open orders, where that is more")
+    ] = 50_000
     snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
     kernel: Annotated[

@@ -51,7 +51,10 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One balanced fact of the ledger: `kind` and `reference` say why (hold 1042, trade 1042000000 ...)."""
+    """One balanced fact of the ledger: `kind` and `reference` say why (hold 1042, trade 1042000000 ...).
+
+    An entry may hold for several orders of a wallet: `reference` names them all, with two postings for each.
+    """
 
     entry_id: int
     time: int
