@@ -67,7 +67,11 @@ def test_every_order_of_a_batch_has_an_answer(floor: httpx.Client) -> None:
     assert (unknown["code"], off_grid["code"]) == ("unknown_symbol", "off_tick")
 
 
-@pytest.mark.parametrize("credential", [f"{KEY}s", f"borsa_{uuid.uuid4()}_secret", "token"])
+@pytest.mark.parametrize(
+    "credential",
+    [f"{KEY}s", f"borsa_{uuid.uuid4()}_secret", "token"],
+    ids=["another secret", "another key", "no key"],
+)
 def test_credentials_are_checked(floor: httpx.Client, credential: str) -> None:
     answer = floor.post("/api/orders", json=ORDER, headers={"authorization": f"Bearer {credential}"})
     assert answer.status_code == 401
