@@ -75,7 +75,7 @@ def logs(found: Mapping[str, Database]) -> dict[str, Reader]:
 
 def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
-    known = {"store": "sqlite", "bus": "embedded"}
+    known = {"store": "sqlite", "bus": "linked" if settings.processes > 1 else "embedded"}
     for service in SERVICES:
         known |= service.facts(settings)
     return known

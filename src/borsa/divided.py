@@ -137,13 +137,13 @@ def _run_part(name: str, parts: Mapping[str, tuple[str, ...]], ends: Ends, setti
 class DividedExchange:
     """The door's process: HTTP here, the services behind links. Make it before any thread is started."""
 
-    def __init__(self, settings: Settings, die: Die, processes: int) -> None:
+    def __init__(self, settings: Settings, die: Die) -> None:
         self.settings = settings
         self.first_password = ""
         self._die = die
         self._lock = locked(settings.folder)
         app.prepared(settings)
-        parts = DIVISIONS[processes]
+        parts = DIVISIONS[settings.processes]
         self._ids, ends = start(list(parts), lambda name, own: _run_part(name, parts, own, settings, die))
         self._links, behind = _links(ends, parts)
         self._unheard: dict[Link, type[Message]] = {}

@@ -114,7 +114,7 @@ from borsa.commands.up import _die
 from borsa.divided import DividedExchange
 from borsa.settings import load
 
-exchange = DividedExchange(load(), _die, 3)
+exchange = DividedExchange(load(), _die)
 os.kill(exchange._ids["followers"], signal.SIGKILL)
 asyncio.run(exchange.stop())
 """

@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 
+import msgspec
 import structlog
 import typer
 import uvloop
@@ -54,7 +55,8 @@ def run(settings: Settings) -> int:
 def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
     """In as many processes as were asked for."""
     processes = settings.processes or (3 if (os.cpu_count() or 1) > 1 else 1)
-    return app.Exchange(settings, _die) if processes == 1 else divided.DividedExchange(settings, _die, processes)
+    settings = msgspec.structs.replace(settings, processes=processes)
+    return app.Exchange(settings, _die) if processes == 1 else divided.DividedExchange(settings, _die)
 
 
 SWITCH_SECONDS = 0.001
