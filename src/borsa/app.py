@@ -68,8 +68,8 @@ def databases(settings: Settings) -> dict[str, Database]:
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
 
 
-def logs(found: Mapping[str, Database]) -> dict[str, Reader]:
-    """A connection to the log of each service."""
+def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
+    """A connection to the committed data of each service."""
     return {name: database.reader() for name, database in found.items()}
 
 
@@ -110,7 +110,7 @@ def _check_complete(found: Collection[Database]) -> None:
 
 def _check_cursors(found: Mapping[str, Database]) -> None:
     """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
-    readers = {name: database.reader() for name, database in found.items()}
+    readers = readers_of(found)
     try:
         last = {name: newest(reader)[0] for name, reader in readers.items()}
         for name, reader in readers.items():
@@ -133,7 +133,7 @@ class Door:
         self._settings = settings
         self._bus = bus
         self._clock = clock
-        self._readers = {name: database.reader() for name, database in found.items()}
+        self._readers = readers_of(found)
 
     async def open(self) -> Application:
         """The ASGI application; the writers must be at work."""
@@ -175,7 +175,7 @@ class Exchange:
         self._lock = locked(settings.folder)
         found = prepared(settings)
         clock = clock or SystemClock()
-        self._bus = EmbeddedBus(settings.fetch_events_max, logs(found))
+        self._bus = EmbeddedBus(settings.fetch_events_max, readers_of(found))
         self._worker = Worker(clock, failed, EventBell())
         self._writers = Writers(SERVICES, found, self._bus, self._bus, settings, clock, self._worker.wake)
         self.door = Door(settings, found, self._bus, clock, self._look)

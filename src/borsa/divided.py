@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import structlog
-
 from borsa import app
 from borsa.errors import CantStart
 from borsa.requests import ASKED, Request
@@ -40,8 +38,6 @@ DIVISIONS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
 
 LOOK_SECONDS_MAX = 2
 """How long a process may take to say how it is."""
-
-_log = structlog.get_logger("borsa")
 
 Die = Callable[[BaseException], None]
 
@@ -248,4 +244,4 @@ class _Futures:
 
 
 def _local(settings: Settings) -> EmbeddedBus:
-    return EmbeddedBus(settings.fetch_events_max, app.logs(app.databases(settings)))
+    return EmbeddedBus(settings.fetch_events_max, app.readers_of(app.databases(settings)))

@@ -47,7 +47,7 @@ class Stepped:
 
     def __enter__(self) -> Self:
         databases = app.prepared(self.settings)
-        self.bus = EmbeddedBus(self.settings.fetch_events_max, app.logs(databases))
+        self.bus = EmbeddedBus(self.settings.fetch_events_max, app.readers_of(databases))
         self.writers: dict[str, Writer] = {}
         for service in app.SERVICES:
             database = databases[service.name]

@@ -57,13 +57,14 @@ class List:
         self._rows = session.journal_of(listing.recent, _as_it_is)
         self._any = Statement(sa.select(*listing.recent.c).limit(1))
         self._moving = listing.moving(session.dialect)
+        session.lists.append(self)
 
     def add(self, item: Any, owner: str) -> None:
         """Somebody has something new; each pair once."""
         self._rows.append((item, owner))
 
     def settle(self) -> None:
-        """Bring what is new to its place: a sweep's work."""
+        """Bring what is new to its place: the writer's work, once a second."""
         if self._session.peek(self._any):
             for statement in self._moving:
                 self._session.run(statement)

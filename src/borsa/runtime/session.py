@@ -7,7 +7,7 @@ goes on. Reads that are not by primary key flush first, so that they see what wa
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -19,6 +19,14 @@ R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K")
 T = TypeVar("T")
 V = TypeVar("V")
+
+
+class Settled(Protocol):
+    """A list whose new rows are brought to their places now and then."""
+
+    def settle(self) -> None:
+        """Do so."""
+
 
 Mark = tuple[int, Sequence[int]]
 """How many changes were staged, and how many rows each journal had."""
@@ -40,6 +48,7 @@ class Session:
         self._cached_max = cached_records_max
         self._records: list[Records[Any]] = []
         self._journals: list[Journal[Any]] = []
+        self.lists: list[Settled] = []
         self._undo: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
         self._sent = False
 

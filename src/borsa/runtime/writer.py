@@ -65,7 +65,8 @@ class Writer:
         self._deeds = {kind: each for kind, each in service.answers.items() if not isinstance(each, Many)}
         self._takes = {source: _by_name(takes) for source, takes in service.consumes.items()}
         self.memory = service.memory(self._session, settings)
-        self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in service.sweeps]
+        sweeps = [*service.sweeps, *([Sweep(1, self._settle_lists)] if self._session.lists else [])]
+        self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in sweeps]
         self._asked: list[tuple[Request[Any], Suspended]] = []
         self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
         self._tries: dict[str, tuple[int, int]] = {}
@@ -285,6 +286,10 @@ class Writer:
         if due:
             self._due = [(now + sweep.every_seconds * SECOND_NS if at <= now else at, sweep) for at, sweep in self._due]
         return due
+
+    def _settle_lists(self, _tx: Transaction, _memory: Any) -> None:
+        for each in self._session.lists:
+            each.settle()
 
     def _sweep(self, sweep: Sweep) -> None:
         origin = Origin(f"sweep-{self._clock.new_id()}")

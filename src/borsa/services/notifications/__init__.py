@@ -9,7 +9,7 @@ from borsa.events import (
     UserDeleted,
     WalletUpdated,
 )
-from borsa.runtime.service import Service, Sweep
+from borsa.runtime.service import Service
 from borsa.services.notifications import api, handlers, model, tables
 from borsa.services.notifications.deliver import Sender
 from borsa.services.notifications.store import Memory
@@ -32,7 +32,6 @@ NOTIFICATIONS: Service[Memory] = Service(
         "wallets": {WalletUpdated: handlers.on_wallet_updated},
         "portfolios": {PortfolioUpdated: handlers.on_portfolio_updated},
     },
-    sweeps=(Sweep(1, handlers.settle_lists),),
     skips_poison=True,
     background=Sender,
 )

@@ -217,8 +217,3 @@ def mark_delivered(tx: Transaction, memory: Memory, request: MarkDelivered) -> D
         waiting = (memory.pending.get(delivery.user_id) or 0) - 1
         memory.pending.set(delivery.user_id, waiting if waiting > 0 else None)
     return DONE
-
-
-def settle_lists(_: Transaction, memory: Memory) -> None:
-    """Bring the inboxes in order, once a second."""
-    memory.settle_lists()

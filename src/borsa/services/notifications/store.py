@@ -47,10 +47,6 @@ class Memory:
         self._notifications.append(notification)
         self._of_user.add(notification.notification_id, notification.user_id)
 
-    def settle_lists(self) -> None:
-        """Bring what is new in the inboxes to its place."""
-        self._of_user.settle()
-
     def told(self, notification_id: str) -> Told | None:
         """A notification that was committed before."""
         rows = self._session.read(_ONE, notification_id=notification_id)

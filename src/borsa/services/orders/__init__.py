@@ -17,7 +17,7 @@ from borsa.events import (
     TradeExecuted,
 )
 from borsa.requests import AgreeBlockTrade, ConfirmHolds, CrossOrders
-from borsa.runtime.service import Service, Sweep
+from borsa.runtime.service import Service
 from borsa.services.orders import api, crossing, handlers, model, tables
 from borsa.services.orders.store import Memory
 
@@ -58,5 +58,4 @@ ORDERS: Service[Memory] = Service(
         MarketUpdated,
     ),
     starts=(handlers.first_start, handlers.forget_lost_amendments),
-    sweeps=(Sweep(1, handlers.settle_lists),),
 )

@@ -320,11 +320,6 @@ def forget_lost_amendments(_: Transaction, memory: Memory, _fetch: Fetch) -> Non
             _end_amending(memory, order.order_id)
 
 
-def settle_lists(_: Transaction, memory: Memory) -> None:
-    """Bring the lists of orders in order, once a second."""
-    memory.settle_lists()
-
-
 def create_market(tx: Transaction, memory: Memory, request: CreateMarket) -> Market:
     """Admit a market, if every price times quantity on its grid is exact."""
     if memory.find_market(request.market.symbol) is not None:

@@ -131,10 +131,6 @@ class Memory:
         """Orders with an amendment in flight."""
         return [self.orders.load(row) for row in self._session.read(_AMENDING)]
 
-    def settle_lists(self) -> None:
-        """Bring what is new in the lists of orders to its place."""
-        self._of_user.settle()
-
 
 # what the door reads -----------------------------------------------------------------------------------------------
 

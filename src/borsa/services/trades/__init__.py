@@ -38,5 +38,5 @@ TRADES: Service[Memory] = Service(
     ),
     starts=(handlers.recover,),
     facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
-    sweeps=(Sweep(1, handlers.settle_lists), Sweep(5, handlers.finish_busts)),
+    sweeps=(Sweep(5, handlers.finish_busts),),
 )

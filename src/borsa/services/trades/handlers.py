@@ -52,11 +52,6 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
         memory.save_snapshot(tx.now)
 
 
-def settle_lists(_: Transaction, memory: Memory) -> None:
-    """Bring the lists of trades in order, once a second."""
-    memory.settle_lists()
-
-
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:
     """Rebuild the books: the newest snapshot that verifies, and the log from there to the cursor.
 

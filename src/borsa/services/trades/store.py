@@ -55,10 +55,6 @@ class Memory:
         for user_id in {trade.buyer_id, trade.seller_id}:
             self._of_user.add(trade.trade_id, user_id)
 
-    def settle_lists(self) -> None:
-        """Bring what is new in the lists of trades to its place."""
-        self._of_user.settle()
-
     @property
     def cursor(self) -> int:
         """The last event of the orders log whose outcomes are committed."""

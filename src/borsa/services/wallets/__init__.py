@@ -45,5 +45,5 @@ WALLETS: Service[Memory] = Service(
     },
     publishes=(WalletUpdated,),
     starts=(handlers.first_start,),
-    sweeps=(Sweep(1, handlers.settle_lists), Sweep(2, handlers.confirm_holds)),
+    sweeps=(Sweep(2, handlers.confirm_holds),),
 )

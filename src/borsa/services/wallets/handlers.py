@@ -324,8 +324,3 @@ def _check_daily_cap(tx: Transaction, memory: Memory, request: Deposit) -> None:
     if memory.adjusted_since(request.asset, tx.now - DAY) + abs(request.delta) > cap:
         amount = f"{memory.settings.adjustment_daily_max} {request.asset}"
         raise Refused("approval_needed", f"Above {amount} a day a second admin is needed", field="delta")
-
-
-def settle_lists(_: Transaction, memory: Memory) -> None:
-    """Bring the lists of entries in order, once a second."""
-    memory.entries_of.settle()
