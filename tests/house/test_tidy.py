@@ -43,7 +43,7 @@ FOLDS = (
 OUTSIDE = {
     *("time", "datetime", "random", "secrets", "uuid", "uuid_utils"),
     *("os", "io", "sys", "pathlib", "socket", "ssl", "shutil", "tempfile", "subprocess", "logging", "structlog"),
-    *("asyncio", "threading", "multiprocessing", "concurrent", "sqlite3", "sqlalchemy", "httpx", "starlette"),
+    *("asyncio", "threading", "multiprocessing", "concurrent", "sqlite3", "apsw", "sqlalchemy", "httpx", "starlette"),
 }
 """Clocks, randomness and I/O."""
 

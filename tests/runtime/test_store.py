@@ -1,11 +1,11 @@
 """The store seam: what Borsa asks of a database. Every database passes the same suite."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 import sqlalchemy as sa
 
@@ -161,7 +161,7 @@ class StoreSuite:
 class TestSqlite(StoreSuite):
     """One file."""
 
-    broken = sqlite3.Error
+    broken = apsw.Error
 
     @pytest.fixture
     def database(self, tmp_path: Path) -> SqliteDatabase:

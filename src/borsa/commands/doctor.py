@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+import apsw
 import msgspec
 import typer
 from alembic.script import ScriptDirectory
@@ -61,12 +62,13 @@ def run(settings: Settings) -> int:
 
 
 def look_at_python(_: Settings) -> Iterator[Symptom]:
-    """The interpreter, and the database that is built into it."""
+    """The interpreter, and the database: the driver's, and the one built into the interpreter, for migrations."""
     good = sys.version_info[:2] >= PYTHON_LEAST
     yield Symptom(OK if good else FAIL, "python", f"{platform.python_version()} at {sys.executable}")
     good = sqlite3.sqlite_version_info >= SQLITE_LEAST
     least = "" if good else f", {'.'.join(map(str, SQLITE_LEAST))} is the least"
-    yield Symptom(OK if good else FAIL, "sqlite", sqlite3.sqlite_version + least)
+    seen = f"{apsw.sqlite_lib_version()}, for migrations {sqlite3.sqlite_version}{least}"
+    yield Symptom(OK if good else FAIL, "sqlite", seen)
 
 
 def look_at_kernel(settings: Settings) -> Iterator[Symptom]:

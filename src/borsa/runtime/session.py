@@ -155,8 +155,10 @@ class Records(Generic[R]):
         self._key_of = attrgetter(*(column.name for column in table.primary_key))
         self._cache: dict[Any, R | None] = {}
         self._changed: set[Any] = set()
+        self._new: set[Any] = set()
         self._select = select_by_key(table)
         self._delete = delete_by_key(table)
+        self._insert = Statement(sa.insert(table))
         self._upsert = upsert(table, connection.dialect)
 
     def get(self, key: Any) -> R | None:
@@ -178,7 +180,11 @@ class Records(Generic[R]):
 
     def add(self, record: R) -> None:
         """Insert a record whose key is known to be new."""
-        self._stage(self._key_of(record), record, None)
+        key = self._key_of(record)
+        if key not in self._changed:
+            # else a failed handler may have had it sent to the database already
+            self._new.add(key)
+        self._stage(key, record, None)
 
     def put(self, record: R) -> None:
         """Insert the record, or replace the one with its key."""
@@ -201,13 +207,24 @@ class Records(Generic[R]):
         """Write what changed, in the open transaction."""
         if not self._changed:
             return
-        cache = self._cache
-        written = [_as_row(record) for key in self._changed if (record := cache[key]) is not None]
+        cache, new = self._cache, self._new
+        inserted: list[Row] = []
+        written: list[Row] = []
+        removed: list[Any] = []
+        for key in self._changed:
+            record = cache[key]
+            if record is None:
+                removed.append(key)
+            else:
+                (inserted if key in new else written).append(_as_row(record))
+        if inserted:
+            self._connection.write(self._insert, inserted)
         if written:
             self._connection.write(self._upsert, written)
-        if len(written) < len(self._changed):
-            self._remove([key for key in self._changed if cache[key] is None])
+        if removed:
+            self._remove(removed)
         self._changed.clear()
+        new.clear()
 
     def _remove(self, keys: list[Any]) -> None:
         self._connection.write(self._delete, keys if len(self._names) > 1 else [(key,) for key in keys])

@@ -1,10 +1,16 @@
-"""The SQLite driver: one file for each service, WAL, synchronous=FULL, one connection that writes and checkpoints."""
+"""The SQLite driver: one file for each service, WAL, synchronous=FULL, one connection that writes and checkpoints.
+
+The driver is apsw: it binds a row in half the time of Python's own module, and brings the same new SQLite everywhere.
+Only migrations use Python's, through SQLAlchemy, and end before anything else opens the file: SQLite's locks belong to
+the process, and two copies of it in one process would take each other's away.
+"""
 
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
@@ -18,6 +24,9 @@ DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 CACHE_KIB = 8 * 1024
 """Page cache of a connection."""
 
+BUSY_MS = 5000
+"""How long a connection waits for another's lock."""
+
 CHECKPOINT_PAGES = 4_000
 """Pages in the write-ahead log after which the writer moves them into the file."""
 
@@ -26,11 +35,8 @@ class SqliteReader:
     """A connection that can only read; its snapshot is that of the last commit."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA query_only=ON")
-        self._connection.execute("PRAGMA busy_timeout=5000")
+        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self._connection.set_busy_timeout(BUSY_MS)
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
@@ -44,13 +50,13 @@ class SqliteConnection:
     """The connection of the single writer."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = apsw.Connection(str(path))
+        self._connection.set_busy_timeout(BUSY_MS)
         self._open = False
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=5000",
             f"cache_size=-{CACHE_KIB}",
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             "temp_store=MEMORY",

@@ -54,9 +54,7 @@ class Memory:
 
 
 def _row_of(told: Notification) -> Row:
-    # sqlite3 takes a bytearray as it is, and asks its adapters about each value that is `bytes`
-    data = bytearray(told.data)
-    return told.notification_id, told.user_id, told.kind, data, told.origin, told.created_at
+    return told.notification_id, told.user_id, told.kind, told.data, told.origin, told.created_at
 
 
 # what the door reads -----------------------------------------------------------------------------------------------
