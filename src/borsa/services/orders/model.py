@@ -1,5 +1,6 @@
 """The law of orders: what may be placed, what it needs on hold, and how its status moves. Pure."""
 
+from functools import cache
 from typing import ClassVar
 
 import msgspec
@@ -231,21 +232,48 @@ def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
 
 
 def _check_fields(asked: PlaceOrder) -> None:
-    limited = asked.order_type in LIMITED
-    by_budget = asked.quote_quantity is not None
+    fault = _fault(
+        asked.order_type,
+        asked.side,
+        asked.time_in_force,
+        asked.post_only,
+        asked.price is not None,
+        asked.stop_price is not None,
+        asked.quantity is not None,
+        asked.quote_quantity is not None,
+    )
+    if fault is not None:
+        field, detail = fault
+        raise Refused("invalid_request", detail, field=field)
+
+
+@cache
+def _fault(
+    order_type: str,
+    side: str,
+    time_in_force: str,
+    post_only: bool,
+    priced: bool,
+    stopped: bool,
+    sized: bool,
+    budgeted: bool,
+) -> tuple[str, str] | None:
+    """What does not fit together in an order of this shape, if anything: the field, and what is wrong with it."""
+    limited, stop = order_type in LIMITED, order_type in STOPS
     for wrong, field, detail in (
-        (limited and asked.price is None, "price", "price is missing"),
-        (not limited and asked.price is not None, "price", f"a {asked.order_type} order has no price"),
-        (asked.order_type in STOPS and asked.stop_price is None, "stopPrice", "stopPrice is missing"),
-        (asked.order_type not in STOPS and asked.stop_price is not None, "stopPrice", "only stop orders have it"),
-        (by_budget and (limited or asked.side == "sell"), "quoteQuantity", "only market and stop buys have it"),
-        (by_budget and asked.quantity is not None, "quoteQuantity", "either quantity or quoteQuantity"),
-        (not by_budget and asked.quantity is None, "quantity", "quantity is missing"),
-        (asked.post_only and not limited, "postOnly", "only limit orders can be post-only"),
-        (asked.post_only and asked.time_in_force != "gtc", "postOnly", "a post-only order is gtc"),
+        (limited and not priced, "price", "price is missing"),
+        (not limited and priced, "price", f"a {order_type} order has no price"),
+        (stop and not stopped, "stopPrice", "stopPrice is missing"),
+        (not stop and stopped, "stopPrice", "only stop orders have it"),
+        (budgeted and (limited or side == "sell"), "quoteQuantity", "only market and stop buys have it"),
+        (budgeted and sized, "quoteQuantity", "either quantity or quoteQuantity"),
+        (not budgeted and not sized, "quantity", "quantity is missing"),
+        (post_only and not limited, "postOnly", "only limit orders can be post-only"),
+        (post_only and time_in_force != "gtc", "postOnly", "a post-only order is gtc"),
     ):
         if wrong:
-            raise Refused("invalid_request", detail, field=field)
+            return field, detail
+    return None
 
 
 def check_band(market: Market, price: int, last_price: int, field: str = "price") -> None:

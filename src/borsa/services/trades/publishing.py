@@ -1,6 +1,7 @@
 """The engine's outcomes as rows and as published events: units become decimal texts here."""
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from borsa.events import (
     CrossRejected,
@@ -53,14 +54,12 @@ def row_of(fill: Fill, now: int) -> Trade:
     )
 
 
-@singledispatch
 def event_of(outcome: Outcome) -> Event:
     """An outcome as the event that is published of it."""
-    raise TypeError(f"no event for {outcome!r}")
+    return _EVENT_OF[type(outcome)](outcome)
 
 
-@event_of.register
-def _(fill: Fill) -> Event:
+def _executed(fill: Fill) -> Event:
     market = fill.market
     return TradeExecuted(
         trade_id=str(fill.trade_id),
@@ -84,8 +83,7 @@ def _(fill: Fill) -> Event:
     )
 
 
-@event_of.register
-def _(opened: Opened) -> Event:
+def _opened(opened: Opened) -> Event:
     live = opened.live
     return OrderOpened(
         order_id=str(live.order_id),
@@ -95,14 +93,12 @@ def _(opened: Opened) -> Event:
     )
 
 
-@event_of.register
-def _(triggered: Triggered) -> Event:
+def _triggered(triggered: Triggered) -> Event:
     live = triggered.live
     return OrderTriggered(order_id=str(live.order_id), user_id=live.user_id, symbol=live.symbol)
 
 
-@event_of.register
-def _(closed: Closed) -> Event:
+def _closed(closed: Closed) -> Event:
     live = closed.live
     return OrderClosed(
         order_id=str(live.order_id),
@@ -114,8 +110,7 @@ def _(closed: Closed) -> Event:
     )
 
 
-@event_of.register
-def _(amended: Amended) -> Event:
+def _amended(amended: Amended) -> Event:
     live, market = amended.live, amended.market
     return OrderAmended(
         order_id=str(live.order_id),
@@ -133,8 +128,7 @@ def _spent_asset(market: Market, live: Live) -> str:
     return market.quote if live.side == "buy" else market.base
 
 
-@event_of.register
-def _(rejected: AmendRejected) -> Event:
+def _amend_rejected(rejected: AmendRejected) -> Event:
     asked = rejected.event
     return OrderAmendRejected(
         order_id=asked.order_id,
@@ -145,8 +139,7 @@ def _(rejected: AmendRejected) -> Event:
     )
 
 
-@event_of.register
-def _(failed: CrossFailed) -> Event:
+def _cross_rejected(failed: CrossFailed) -> Event:
     asked = failed.event
     return CrossRejected(
         order_id=asked.order_id,
@@ -155,3 +148,14 @@ def _(failed: CrossFailed) -> Event:
         sell_order_id=asked.sell_order_id,
         reason=failed.reason,
     )
+
+
+_EVENT_OF: Mapping[type[Outcome], Callable[[Any], Event]] = {
+    Fill: _executed,
+    Opened: _opened,
+    Triggered: _triggered,
+    Closed: _closed,
+    Amended: _amended,
+    AmendRejected: _amend_rejected,
+    CrossFailed: _cross_rejected,
+}
