@@ -22,7 +22,7 @@ from alembic.runtime.migration import MigrationContext
 from borsa.app import SERVICES
 from borsa.runtime import migrations
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.sqlite import SqliteDatabase, engine_of
 
 TEMPLATE = '''"""{title}."""
 
@@ -47,7 +47,7 @@ def migrated(service: Service[Any]) -> Iterator[sa.Connection]:
     with tempfile.TemporaryDirectory() as folder:
         database = SqliteDatabase(service.name, Path(folder), service.tables)
         database.migrate()
-        engine = sa.create_engine(f"sqlite:///{database.path}")
+        engine = engine_of(database.path)
         with engine.connect() as connection:
             yield connection
         engine.dispose()

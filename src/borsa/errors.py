@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 
 class Error(NamedTuple):
     """One row of the table: the HTTP status, and what it means to a person."""
@@ -95,6 +97,25 @@ class Refused(Exception):
     def status(self) -> int:
         """The HTTP status that goes with the code."""
         return ERRORS[self.code].status
+
+
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """A refusal as a value: what travels, and what stands among the outcomes of many."""
+
+    code: str
+    detail: str
+    field: str
+    extra: dict[str, Any]
+
+    @classmethod
+    def of(cls, refused: Refused) -> "Refusal":
+        """The value of a refusal."""
+        return cls(refused.code, refused.detail, refused.field, refused.extra)
+
+    @property
+    def refused(self) -> Refused:
+        """The refusal itself, to be raised."""
+        return Refused(self.code, self.detail, field=self.field, **self.extra)
 
 
 class CantStart(RuntimeError):

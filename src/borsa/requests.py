@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-from borsa.errors import Refused
+from borsa.errors import Refusal, Refused
 
 ReplyT = TypeVar("ReplyT")
 
@@ -19,6 +19,11 @@ class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=Fal
     """A question for one service; the type parameter is the reply's type."""
 
     answered_by: ClassVar[str]
+
+    @property
+    def weight(self) -> int:
+        """How many of the small requests it is worth, where a commit takes no more than so many."""
+        return 1
 
 
 def reply_type(request: type[Request[ReplyT]]) -> type[ReplyT]:
@@ -48,7 +53,7 @@ def order_of_hold(hold_id: str) -> tuple[int, int]:
     return int(order_id), int(revision or 0)
 
 
-class HoldPlaced(msgspec.Struct, frozen=True):
+class HoldPlaced(msgspec.Struct, frozen=True, tag=True):
     """The hold stands: in which wallet, and for how much."""
 
     wallet_id: str
@@ -70,6 +75,23 @@ class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
     asset: str
     amount: int
     at_most: bool = False
+
+
+class HoldsAnswered(msgspec.Struct, frozen=True):
+    """What became of each of many holds, in order."""
+
+    outcomes: list[HoldPlaced | Refusal]
+
+
+class HoldAll(Request[HoldsAnswered], frozen=True, kw_only=True):
+    """Reserve funds for many orders at a time; each hold stands or is refused for itself."""
+
+    answered_by: ClassVar[str] = "wallets"
+    holds: list[HoldFunds]
+
+    @property
+    def weight(self) -> int:
+        return len(self.holds)
 
 
 class CloseWallets(Request[Done], frozen=True, kw_only=True):
@@ -210,6 +232,7 @@ class IdentifyKey(Request[KeyHolder], frozen=True, kw_only=True):
 
 ASKED: tuple[type[Request], ...] = (  # type: ignore[type-arg]
     HoldFunds,
+    HoldAll,
     CloseWallets,
     ReverseTrade,
     ConfirmHolds,

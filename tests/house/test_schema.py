@@ -13,7 +13,7 @@ from borsa.app import SERVICES
 from borsa.runtime import migrations
 from borsa.runtime.log import runtime_tables
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from tests.house.source import ROOT
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
@@ -39,8 +39,8 @@ def test_migrations_and_tables_make_the_same_database(service: Service[Any], tmp
     """Autogenerate compares neither CHECK constraints nor SQLite's STRICT."""
     database = SqliteDatabase(service.name, tmp_path, service.tables)
     database.migrate()
-    migrated = sa.create_engine(f"sqlite:///{database.path}")
-    described = sa.create_engine(f"sqlite:///{tmp_path / 'described.db'}")
+    migrated = engine_of(database.path)
+    described = engine_of(tmp_path / "described.db")
     service.tables.create_all(described)
     assert _schema(migrated) == _schema(described)
     for engine in (migrated, described):
@@ -69,7 +69,7 @@ def test_every_table_is_strict(tmp_path: Path) -> None:
     for service in SERVICES:
         database = SqliteDatabase(service.name, tmp_path, service.tables)
         database.migrate()
-        engine = sa.create_engine(f"sqlite:///{database.path}")
+        engine = engine_of(database.path)
         assert not [name for name, table in _schema(engine).items() if not table["strict"]], service.name
         engine.dispose()
 

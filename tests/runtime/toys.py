@@ -20,7 +20,7 @@ from borsa.runtime.linked import LinkedBus
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 from borsa.runtime.service import Asking, Service
 from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteConnection, SqliteDatabase
+from borsa.runtime.sqlite import SqliteConnection, SqliteDatabase, engine_of
 from borsa.runtime.store import Row, Statement
 from borsa.runtime.vitals import Vitals
 from borsa.runtime.writer import Writer
@@ -225,7 +225,7 @@ class Asker:
 def made(folder: Path, name: str, metadata: sa.MetaData) -> SqliteDatabase:
     """A database with its tables."""
     database = SqliteDatabase(name, folder, metadata)
-    engine = sa.create_engine(f"sqlite:///{database.path}")
+    engine = engine_of(database.path)
     metadata.create_all(engine)
     engine.dispose()
     return database

@@ -16,7 +16,8 @@ from borsa.runtime.bus import Listener, Once, Origin, Replies
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, read_after, recorded
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.sqlite import SqliteDatabase, engine_of
+from borsa.runtime.store import Statement
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 
@@ -65,7 +66,7 @@ class Alone:
         self._logs: dict[str, list[Recorded]] = {source: [] for source in service.consumes}
         self.database = SqliteDatabase(service.name, folder, service.tables)
         folder.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(f"sqlite:///{self.database.path}")
+        engine = engine_of(self.database.path)
         service.tables.create_all(engine)
         engine.dispose()
         self._service = service
@@ -153,5 +154,4 @@ class Alone:
 
     def rows(self, text: str) -> list[tuple[Any, ...]]:
         """What a query of the committed data gives."""
-        with sa.create_engine(f"sqlite:///{self.database.path}").connect() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(text))]
+        return self.reader.read(Statement(sa.text(text)))

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 
 from borsa.runtime import migrations
 from borsa.runtime.service import Service
+from borsa.runtime.sqlite import engine_of
 
 EMPTY = {"TEXT": "x", "INTEGER": 7, "BLOB": b""}
 
@@ -17,7 +18,7 @@ def migrate_to(revision: str, service: Service[Any], path: Path) -> None:
     """Bring a database to an earlier revision."""
     config = migrations.configuration(service.name)
     script = ScriptDirectory.from_config(config)
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = engine_of(path)
     with (
         engine.begin() as connection,
         EnvironmentContext(config, script, fn=lambda at, _: script._upgrade_revs(revision, at)) as environment,  # type: ignore[arg-type]
@@ -29,7 +30,7 @@ def migrate_to(revision: str, service: Service[Any], path: Path) -> None:
 
 def insert(path: Path, name: str, *rows: dict[str, Any]) -> None:
     """Rows of a table; a column of which nothing is said has some value of its type."""
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = engine_of(path)
     with engine.begin() as connection:
         columns = sa.inspect(connection).get_columns(name)
         some = {each["name"]: EMPTY[str(each["type"])] for each in columns}

@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import socket
-import sqlite3
 import sys
 import tempfile
 import time
@@ -28,9 +27,6 @@ from borsa.settings import Settings
 OK, WARN, FAIL = "ok", "warn", "fail"
 
 PYTHON_LEAST = (3, 11)
-SQLITE_LEAST = (3, 37, 0)
-"""The first with STRICT tables."""
-
 FREE_BYTES_LEAST = 1024**3
 SYNC_SECONDS_MOST = 0.05
 PASSWORD_CHARACTERS_LEAST = 15
@@ -62,13 +58,10 @@ def run(settings: Settings) -> int:
 
 
 def look_at_python(_: Settings) -> Iterator[Symptom]:
-    """The interpreter, and the database: the driver's, and the one built into the interpreter, for migrations."""
+    """The interpreter, and the database that the driver brings."""
     good = sys.version_info[:2] >= PYTHON_LEAST
     yield Symptom(OK if good else FAIL, "python", f"{platform.python_version()} at {sys.executable}")
-    good = sqlite3.sqlite_version_info >= SQLITE_LEAST
-    least = "" if good else f", {'.'.join(map(str, SQLITE_LEAST))} is the least"
-    seen = f"{apsw.sqlite_lib_version()}, for migrations {sqlite3.sqlite_version}{least}"
-    yield Symptom(OK if good else FAIL, "sqlite", seen)
+    yield Symptom(OK, "sqlite", apsw.sqlite_lib_version())
 
 
 def look_at_kernel(settings: Settings) -> Iterator[Symptom]:
@@ -201,10 +194,10 @@ def _schema(folder: Path, service: str) -> Symptom:
     if not path.exists():
         return Symptom(OK, f"{service}.db", "will be made")
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchall()
             rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if tables else []
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         return Symptom(FAIL, f"{service}.db", f"can't be read: {error}")
     current = rows[0][0] if rows else None
     if current == head(service):

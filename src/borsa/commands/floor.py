@@ -18,7 +18,7 @@ import uvloop
 from borsa import app, settings
 from borsa.commands.recording import market_named
 from borsa.commands.up import tune
-from borsa.errors import Refused
+from borsa.errors import Refusal, Refused
 from borsa.markets import Market
 from borsa.requests import AccessState, DescribeAccess, IdentifyKey, KeyHolder, Request
 from borsa.runtime import telemetry
@@ -28,7 +28,8 @@ from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.http.app import Application
 from borsa.runtime.log import Recorded
 from borsa.runtime.vitals import Vital, Vitals
-from borsa.services.orders.model import OrderState, PlaceOrder, Terms, new_order
+from borsa.services.orders.admission import Terms, new_order
+from borsa.services.orders.model import OrderState, Placement, Placements, PlaceOrder, PlaceOrders
 from borsa.settings import Settings
 
 MARKET = market_named("BENCH", "USD", "0.01", "0.000001")
@@ -83,13 +84,23 @@ class NobodyBehind:
         match request:
             case PlaceOrder():
                 return self._placed(request, now)
+            case PlaceOrders():
+                return self._all_placed(request, now)
             case IdentifyKey():
                 return self._keys.identify(request)
             case DescribeAccess():
                 return AccessState({}, [], {})
         return Refused("not_found")
 
-    def _placed(self, asked: PlaceOrder, now: int) -> Outcome:
+    def _all_placed(self, asked: PlaceOrders, now: int) -> Placements:
+        outcomes = [self._placed(each, now) for each in asked.orders]
+        placements = [
+            Placement(None, refusal=Refusal.of(each)) if isinstance(each, Refused) else Placement(each.order)
+            for each in outcomes
+        ]
+        return Placements(placements, {self._market.symbol: self._market})
+
+    def _placed(self, asked: PlaceOrder, now: int) -> OrderState | Refused:
         market = self._market
         if asked.symbol != market.symbol:
             return Refused("unknown_symbol")

@@ -1,10 +1,10 @@
 """borsa verify: audit the books of a stopped or a running exchange, from its raw tables and logs."""
 
-import sqlite3
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import apsw
 import msgspec
 import typer
 
@@ -55,7 +55,7 @@ def run(settings: Settings) -> int:
     except NothingToAudit as error:
         typer.echo(f"borsa: nothing to audit: {error}", err=True)
         return NOTHING
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         typer.echo(f"F10  a database of {settings.folder} can't be read: {error}")
         return WRONG
     return WRONG if any(finding.breaches for finding in findings) else RIGHT
@@ -83,7 +83,7 @@ def _audit_until_sure(moment: Moment) -> list[Finding]:
 def _audit(moment: Moment) -> list[Finding]:
     try:
         witness = follow(moment)
-    except (sqlite3.Error, LookupError, ValueError, msgspec.MsgspecError) as error:
+    except (apsw.Error, LookupError, ValueError, msgspec.MsgspecError) as error:
         witness = Witness()
         witness.note("I-35", f"the logs can't be followed: {error!r}")
     return [_find(check, moment, witness) for check in CHECKS]
@@ -100,7 +100,7 @@ def _complete(breaches: Iterator[str]) -> Iterator[str]:
     """The breaches; one more when what should be checked can't even be read."""
     try:
         yield from breaches
-    except (sqlite3.Error, LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
+    except (apsw.Error, LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
         yield f"could not be checked to its end: {error!r}"
 
 

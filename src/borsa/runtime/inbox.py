@@ -1,5 +1,6 @@
 """What waits for a writer: questions from outside, and its own deeds that wait for replies."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from borsa.runtime.service import Asking
 class Question:
     """A request, and where its outcome goes."""
 
-    __slots__ = ("once", "origin", "replies", "request", "token")
+    __slots__ = ("once", "origin", "replies", "request", "token", "weight")
 
     def __init__(self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None) -> None:
         self.request = request
@@ -20,6 +21,7 @@ class Question:
         self.replies = replies
         self.token = token
         self.once = once
+        self.weight = request.weight
 
 
 class Suspended:
@@ -39,17 +41,23 @@ Item = Question | tuple[Suspended, Outcome]
 class Inbox:
     """A queue that any thread may fill and one writer empties. Also the writer's own ear for replies."""
 
-    def __init__(self, wake: Callable[[], None], items_max: int) -> None:
+    def __init__(self, wake: Callable[[], None], weight_max: int) -> None:
         self._items: deque[Item] = deque()
         self._wake = wake
-        self._items_max = items_max
+        self._weight_max = weight_max
+        self._weight = 0
+        self._weighing = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._items)
 
     def put(self, question: Question) -> None:
         """Add a question; when too many wait, it is refused at once."""
-        if len(self._items) >= self._items_max:
+        with self._weighing:
+            fits = self._weight < self._weight_max
+            if fits:
+                self._weight += question.weight
+        if not fits:
             question.replies.deliver([(question.token, OVERLOADED)])
             return
         self._items.append(question)
@@ -61,6 +69,17 @@ class Inbox:
         self._wake()
 
     def take(self, limit: int) -> list[Item]:
-        """What waits, oldest first."""
+        """What waits, oldest first, until its weight reaches the limit."""
         items = self._items
-        return [items.popleft() for _ in range(min(limit, len(items)))]
+        taken: list[Item] = []
+        room = limit
+        asked = 0
+        while items and room > 0:
+            item = items.popleft()
+            taken.append(item)
+            weight = item.weight if isinstance(item, Question) else 0
+            asked += weight
+            room -= weight or 1
+        with self._weighing:
+            self._weight -= asked
+        return taken

@@ -10,7 +10,7 @@ from typing import Any, Union, get_type_hints
 
 import msgspec
 
-from borsa.errors import Refused
+from borsa.errors import Refusal, Refused
 from borsa.requests import Request
 from borsa.runtime.bus import Once, Outcome
 
@@ -43,10 +43,7 @@ class Declined(Message, frozen=True):
     """The refusal that came in place of a reply."""
 
     number: int
-    code: str
-    detail: str
-    field: str
-    extra: dict[str, Any]
+    refusal: Refusal
 
 
 class Published(Message, frozen=True):
@@ -88,7 +85,7 @@ class _Told(Told, frozen=True, tag="Told"):
 def outcome_message(number: int, outcome: Outcome) -> Message:
     """A reply or a refusal, to be sent."""
     if isinstance(outcome, Refused):
-        return Declined(number, outcome.code, outcome.detail, outcome.field, outcome.extra)
+        return Declined(number, Refusal.of(outcome))
     return Told(number, outcome)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from borsa.errors import Refused
 from borsa.requests import Request, reply_type
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
 from borsa.runtime.embedded import EmbeddedBus
@@ -137,7 +136,7 @@ class LinkedBus:
         replies, token, kind = self._waiting.pop(message.number)
         if isinstance(message, Told):
             return replies, token, self._decoder(kind).decode(message.reply)
-        return replies, token, Refused(message.code, message.detail, field=message.field, **message.extra)
+        return replies, token, message.refusal.refused
 
     def _decoder(self, kind: type[Request[Any]]) -> msgspec.msgpack.Decoder[Any]:
         decoder = self._decoders.get(kind)

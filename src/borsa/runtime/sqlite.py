@@ -1,11 +1,8 @@
 """The SQLite driver: one file for each service, WAL, synchronous=FULL, one connection that writes and checkpoints.
 
 The driver is apsw: it binds a row in half the time of Python's own module, and brings the same new SQLite everywhere.
-Only migrations use Python's, through SQLAlchemy, and end before anything else opens the file: SQLite's locks belong to
-the process, and two copies of it in one process would take each other's away.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
 
 from borsa.errors import CantStart
+from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
 from borsa.runtime.store import Row, Statement
 
@@ -106,14 +104,13 @@ class SqliteDatabase:
         return self.path.exists() and self.path.stat().st_size > 0
 
     def migrate(self) -> None:
-        engine = sa.create_engine(f"sqlite:///{self.path}")
-        # the driver would commit before each change of the schema: BEGIN and COMMIT are said here instead
-        sa.event.listen(engine, "connect", _leave_transactions_to_us)
-        sa.event.listen(engine, "begin", _begin)
+        engine = engine_of(self.path)
         try:
             migrate(self.name, engine, self._metadata)
-        except sa.exc.DatabaseError as error:
-            raise CantStart(f"{self.path} can't be used: {error.orig}; borsa verify says more") from error
+        except (sa.exc.DBAPIError, apsw.Error) as error:
+            raise CantStart(
+                f"{self.path} can't be used: {getattr(error, 'orig', error)}; borsa verify says more"
+            ) from error
         finally:
             engine.dispose()
 
@@ -124,8 +121,13 @@ class SqliteDatabase:
         return SqliteReader(self.path)
 
 
-def _leave_transactions_to_us(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None
+def engine_of(path: Path) -> sa.Engine:
+    """A file as SQLAlchemy sees it, for changes of the schema."""
+    engine = sa.create_engine(
+        "sqlite://", module=dbapi, creator=lambda: dbapi.connect(str(path)), poolclass=sa.NullPool
+    )
+    sa.event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from borsa.errors import Refused
 from borsa.markets import Market
 from borsa.money import UNITS_MAX
-from borsa.services.orders.model import Terms, admit, check_band
+from borsa.services.orders.admission import Terms, admit, check_band
 from tests.support.stepped import limit
 
 CENT = 10**6

@@ -10,7 +10,8 @@ from borsa.runtime.answers import reply_type
 from borsa.runtime.codec import encode
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.services.orders import ORDERS, store
-from borsa.services.orders.model import OrderState, admit, new_order
+from borsa.services.orders.admission import admit, new_order
+from borsa.services.orders.model import OrderState
 from tests.services.trades.test_engine import created
 from tests.support.earlier import insert, migrate_to
 from tests.support.stepped import limit

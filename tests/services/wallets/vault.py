@@ -21,7 +21,7 @@ from borsa.requests import ConfirmHolds, HoldsKnown, Request
 from borsa.runtime.bus import Once, Origin, Outcome, Replies
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, recorded
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.store import Statement
 from borsa.runtime.writer import Writer
 from borsa.services.wallets import WALLETS, tables
@@ -37,7 +37,7 @@ class Vault:
 
     def __init__(self, folder: Path) -> None:
         self.database = SqliteDatabase("wallets", folder, tables.METADATA)
-        engine = sa.create_engine(f"sqlite:///{self.database.path}")
+        engine = engine_of(self.database.path)
         tables.METADATA.create_all(engine)
         engine.dispose()
         self.clock = ToyClock()

@@ -1,8 +1,9 @@
 """Leads the witness through the two logs of a moment, and lays what it ends with into temporary tables."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
+
+import apsw
 
 from borsa.commands.audit.moment import Moment
 from borsa.commands.audit.witness import DECODE, Witness, outcomes_of
@@ -71,7 +72,7 @@ def _hear(witness: Witness, told: Iterator[Told], ahead: Told | None, cause: int
     return ahead
 
 
-def _flush(connection: sqlite3.Connection, witness: Witness, at_least: int) -> None:
+def _flush(connection: apsw.Connection, witness: Witness, at_least: int) -> None:
     for rows, statement in ((witness.folded, _KEEP_ORDER), (witness.executed, _KEEP_TRADE)):
         if len(rows) >= at_least:
             connection.executemany(statement, _taken(rows))

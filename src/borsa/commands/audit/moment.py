@@ -1,6 +1,5 @@
 """One moment of all databases: a read transaction on each, and how far each consumer had come in it."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +7,12 @@ from string import Template
 from typing import Self
 from urllib.parse import quote
 
+import apsw
+
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
 """In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
+
+_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 PAUSE_SECONDS = 0.01
 QUIET_TRIES_MAX = 100
@@ -37,16 +40,16 @@ class Moment:
         if len(missing) == len(SERVICES):
             raise NothingToAudit(f"{folder} has no databases")
         if missing:
-            raise sqlite3.OperationalError(f"{', '.join(missing)} has no database")
+            raise apsw.CantOpenError(f"{', '.join(missing)} has no database")
         self.last: dict[str, int] = {}
         self.cursors: dict[tuple[str, str], int] = {}
-        self.connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
+        self.connection = apsw.Connection(":memory:", flags=_FLAGS)
         for service in SERVICES:
             path = quote(str(folder / f"{service}.db"))
             try:
                 self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
-            except sqlite3.Error as error:
-                raise sqlite3.OperationalError(f"{service}.db: {error}") from error
+            except apsw.Error as error:
+                raise apsw.CantOpenError(f"{service}.db: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -90,8 +93,7 @@ class Moment:
     def newest_time(self) -> int:
         """When the newest event of all was logged: a stopped exchange has no later time than this."""
         return max(
-            self.connection.execute(of(service, "SELECT max(time) FROM $service.log")).fetchone()[0] or 0
-            for service in SERVICES
+            self.connection.execute(of(service, "SELECT max(time) FROM $service.log")).get or 0 for service in SERVICES
         )
 
     def _lags(self) -> list[int]:
@@ -103,8 +105,7 @@ class Moment:
             execute("ROLLBACK")
         execute("BEGIN")
         self.last = {
-            service: execute(of(service, "SELECT max(sequence) FROM $service.log")).fetchone()[0] or 0
-            for service in SERVICES
+            service: execute(of(service, "SELECT max(sequence) FROM $service.log")).get or 0 for service in SERVICES
         }
         self.cursors = dict.fromkeys(self._follows, 0)
         for consumer in SERVICES:

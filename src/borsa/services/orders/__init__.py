@@ -18,7 +18,7 @@ from borsa.events import (
 )
 from borsa.requests import AgreeBlockTrade, ConfirmHolds, CrossOrders
 from borsa.runtime.service import Service
-from borsa.services.orders import api, crossing, handlers, model, tables
+from borsa.services.orders import api, crossing, handlers, model, placing, tables
 from borsa.services.orders.store import Memory
 
 ORDERS: Service[Memory] = Service(
@@ -27,7 +27,8 @@ ORDERS: Service[Memory] = Service(
     memory=Memory,
     routes=api.ROUTES,
     answers={
-        model.PlaceOrder: handlers.place_order,
+        model.PlaceOrder: placing.place_order,
+        model.PlaceOrders: placing.place_orders,
         model.AmendOrder: handlers.amend_order,
         model.CancelOrder: handlers.cancel_order,
         model.CancelAll: handlers.cancel_all,

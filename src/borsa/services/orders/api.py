@@ -5,8 +5,7 @@ import hashlib
 from collections.abc import Callable
 
 from borsa.errors import Refused
-from borsa.markets import symbol_of
-from borsa.runtime.bus import Once
+from borsa.markets import Market, symbol_of
 from borsa.runtime.codec import encode, number_text
 from borsa.runtime.http.call import Call, first_of
 from borsa.runtime.http.page import NEWEST_NUMBER, after_cursor, next_cursor
@@ -22,7 +21,9 @@ from borsa.services.orders.model import (
     CancelOrder,
     Order,
     OrderState,
+    Placement,
     PlaceOrder,
+    PlaceOrders,
 )
 from borsa.services.orders.wire import (
     Amendment,
@@ -55,13 +56,11 @@ async def place_orders(call: Call, body: NewOrders) -> OrderResults:
     """POST /api/orders/batch"""
     _limit(call, len(body.orders))
     asked = [_asked_or_problem(call, each) for each in body.orders]
-    placing = list(enumerate(each for each in asked if isinstance(each, PlaceOrder)))
-    # the first claims an Idempotency-Key for the whole batch: none is placed when it was used with another body
-    claiming = 1 if call.once else 0
-    placed = [await _place_one(call, each, at) for at, each in placing[:claiming]]
-    placed += await asyncio.gather(*(_place_one(call, each, at) for at, each in placing[claiming:]))
-    replies = iter(placed)
-    return OrderResults(results=[next(replies) if isinstance(each, PlaceOrder) else each for each in asked])
+    placed = await call.ask(PlaceOrders(orders=[each for each in asked if isinstance(each, PlaceOrder)]))
+    results = iter(placed.placements)
+    return OrderResults(
+        results=[_result(next(results), placed.markets) if isinstance(each, PlaceOrder) else each for each in asked]
+    )
 
 
 def _asked_or_problem(call: Call, body: NewOrder) -> PlaceOrder | Problem:
@@ -71,14 +70,12 @@ def _asked_or_problem(call: Call, body: NewOrder) -> PlaceOrder | Problem:
         return problem_of(refused)
 
 
-async def _place_one(call: Call, asked: PlaceOrder, at: int) -> OrderReply | Problem:
-    once = call.once and Once(call.once.owner, f"{call.once.key}/{at}", call.once.fingerprint)
-    try:
-        return order_reply(await call.means.edge.ask(asked, call.origin, once))
-    except Refused as refused:
-        if refused.code in ("idempotency_key_reused", "idempotency_key_in_progress"):
-            raise
-        return problem_of(refused)
+def _result(placement: Placement, markets: dict[str, Market]) -> OrderReply | Problem:
+    if placement.order is not None:
+        return order_reply(OrderState(placement.order, markets[placement.order.symbol]))
+    if placement.refusal is None:
+        raise ValueError("a placement is an order or a refusal")
+    return problem_of(placement.refusal.refused)
 
 
 def _limit(call: Call, count: int) -> None:

@@ -17,8 +17,9 @@ from borsa.requests import (
 )
 from borsa.runtime.service import Asking
 from borsa.runtime.transaction import Transaction
-from borsa.services.orders import model, publishing
-from borsa.services.orders.model import BLOCK, Order, PlaceOrder, Terms
+from borsa.services.orders import admission, publishing
+from borsa.services.orders.admission import Terms
+from borsa.services.orders.model import BLOCK, Order, PlaceOrder
 from borsa.services.orders.store import Memory
 
 
@@ -64,7 +65,7 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
     if request.buyer_id == request.seller_id:
         raise Refused("invalid_request", "buyer and seller must differ", field="sellerId")
     quantity, price = market.lots(request.quantity), market.ticks(request.price)
-    model.check_notional(market, price, quantity)
+    admission.check_notional(market, price, quantity)
     for field, user_id in (("buyerId", request.buyer_id), ("sellerId", request.seller_id)):
         missing = Refused("invalid_request", f"{field} is not a user", field=field)
         yield from must_exist(FindUser(user_id=user_id), missing)
@@ -116,4 +117,4 @@ def _held_order(
         digest=None,
     )
     terms = Terms(quantity, price, 0, 0, 0, asset, amount, at_most=False)
-    return model.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now)
+    return admission.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now)

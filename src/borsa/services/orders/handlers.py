@@ -14,11 +14,11 @@ from borsa.events import (
     TradeExecuted,
 )
 from borsa.markets import Market, notional_units
-from borsa.requests import ConfirmHolds, HoldFunds, HoldPlaced, HoldsKnown, hold_id_of, order_of_hold
+from borsa.requests import ConfirmHolds, HoldFunds, HoldsKnown, hold_id_of, order_of_hold
 from borsa.runtime.service import Asking
 from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
-from borsa.services.orders import model, publishing
+from borsa.services.orders import admission, model, publishing
 from borsa.services.orders.model import (
     CANCELLED,
     FILLED,
@@ -33,85 +33,10 @@ from borsa.services.orders.model import (
     CreateMarket,
     Order,
     OrderState,
-    PlaceOrder,
-    Terms,
 )
 from borsa.services.orders.store import Memory
 
-# placing -----------------------------------------------------------------------------------------------------------
-
-
-def place_order(tx: Transaction, memory: Memory, asked: PlaceOrder) -> Asking:
-    """Admit an order, have its funds held, and put it into the log: then the engine takes it.
-
-    The hold comes before the order. A check followed by a create would let two orders spend the same dollar.
-    """
-    if asked.client_order_id is not None:
-        earlier = memory.by_client_id(asked.user_id, asked.client_order_id)
-        if earlier is not None:
-            return _placed_before(earlier, memory.market(earlier.symbol), asked)
-        _begin_placing(memory, (asked.user_id, asked.client_order_id))
-    try:
-        market = memory.market(asked.symbol)
-        terms = model.admit(asked, market, memory.last_price(asked.symbol))
-        _check_open_orders(memory, asked)
-        order_id = memory.next_order_id()
-        placed: HoldPlaced = yield from _held(memory, asked, _hold_for(order_id, asked, terms))
-        return _put_order(tx, memory, model.new_order(asked, terms, order_id, placed.wallet_id, placed.amount, tx.now))
-    finally:
-        if asked.client_order_id is not None:
-            memory.placing.discard((asked.user_id, asked.client_order_id))
-
-
-def _placed_before(earlier: Order, market: Market, asked: PlaceOrder) -> OrderState:
-    if earlier.digest == asked.digest:
-        return OrderState(earlier, market, repeated=True)
-    raise Refused("duplicate_client_order_id", field="clientOrderId", orderId=str(earlier.order_id))
-
-
-def _begin_placing(memory: Memory, client_id: tuple[str, str]) -> None:
-    if client_id in memory.placing:
-        raise Refused("order_in_progress", field="clientOrderId")
-    memory.placing.add(client_id)
-
-
-def _check_open_orders(memory: Memory, asked: PlaceOrder) -> None:
-    place = asked.user_id, asked.symbol
-    if memory.open_count(*place) + memory.waiting[place] >= memory.settings.open_orders_max:
-        raise Refused("too_many_open_orders", f"At most {memory.settings.open_orders_max} in one market")
-
-
-def _held(memory: Memory, asked: PlaceOrder, hold: HoldFunds) -> Asking:
-    place = asked.user_id, asked.symbol
-    memory.waiting[place] += 1
-    try:
-        return (yield hold)
-    finally:
-        memory.waiting[place] -= 1
-        if not memory.waiting[place]:
-            del memory.waiting[place]
-
-
-def _hold_for(order_id: int, asked: PlaceOrder, terms: Terms) -> HoldFunds:
-    return HoldFunds(
-        hold_id=hold_id_of(order_id),
-        order_id=order_id,
-        user_id=asked.user_id,
-        wallet_id=asked.wallet_id,
-        asset=terms.asset,
-        amount=terms.amount,
-        at_most=terms.at_most,
-    )
-
-
-def _put_order(tx: Transaction, memory: Memory, order: Order) -> OrderState:
-    if str(order.order_id) in memory.tombstones:
-        # wallets asked about the hold before the order came into being, was told that it never will, and let go of it
-        raise Refused("overloaded", "The order came too late to be placed")
-    market = memory.market(order.symbol)
-    memory.add_order(order)
-    tx.publish(publishing.created(order, market))
-    return OrderState(order, market)
+# holds -------------------------------------------------------------------------------------------------------------
 
 
 def confirm_holds(_: Transaction, memory: Memory, request: ConfirmHolds) -> HoldsKnown:
@@ -134,8 +59,8 @@ def _exists(memory: Memory, hold_id: str) -> bool:
 def amend_order(tx: Transaction, memory: Memory, asked: AmendOrder) -> Asking:
     """Hold what the new terms need more, then ask the engine. Refused: the old order stands untouched."""
     order, market = _own(memory, asked.order_id, asked.user_id)
-    quantity, price = model.amended_terms(asked, order, market, memory.last_price(order.symbol))
-    extra = model.extra_need(order, market, quantity, price)
+    quantity, price = admission.amended_terms(asked, order, market, memory.last_price(order.symbol))
+    extra = admission.extra_need(order, market, quantity, price)
     # the revision is used up before the hold is asked for: no two attempts share a hold
     order = msgspec.structs.replace(order, revision=order.revision + 1, amending=order.revision + 1)
     memory.orders.put(order)

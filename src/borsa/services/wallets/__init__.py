@@ -11,7 +11,7 @@ from borsa.events import (
     UserCreated,
     WalletUpdated,
 )
-from borsa.requests import CloseWallets, HoldFunds, ReverseTrade
+from borsa.requests import CloseWallets, HoldAll, HoldFunds, ReverseTrade
 from borsa.runtime.service import Many, Service, Sweep
 from borsa.services.wallets import api, handlers, model, tables
 from borsa.services.wallets.store import Memory
@@ -23,6 +23,7 @@ WALLETS: Service[Memory] = Service(
     routes=api.ROUTES,
     answers={
         HoldFunds: Many(handlers.hold_funds),
+        HoldAll: handlers.hold_all,
         CloseWallets: handlers.close_wallets,
         ReverseTrade: handlers.reverse_trade,
         model.OpenWallet: handlers.open_wallet,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from borsa import markets
-from borsa.errors import Refused
+from borsa.errors import Refusal, Refused
 from borsa.events import (
     Cause,
     MarketCreated,
@@ -19,7 +19,18 @@ from borsa.events import (
     UserCreated,
 )
 from borsa.markets import amount_text, amount_units, notional_units
-from borsa.requests import CloseWallets, ConfirmHolds, Done, HoldFunds, HoldPlaced, HoldsKnown, ReverseTrade, hold_id_of
+from borsa.requests import (
+    CloseWallets,
+    ConfirmHolds,
+    Done,
+    HoldAll,
+    HoldFunds,
+    HoldPlaced,
+    HoldsAnswered,
+    HoldsKnown,
+    ReverseTrade,
+    hold_id_of,
+)
 from borsa.runtime.bus import Origin
 from borsa.runtime.service import Asking
 from borsa.runtime.streams import Fetch
@@ -79,6 +90,13 @@ def hold_funds(
         moves = [move for hold in holds for move in model.hold_moves(hold)]
         post(tx, memory, moves, Cause(kind="hold", reference=" ".join(str(hold.order_id) for hold in holds)))
     return outcomes
+
+
+def hold_all(tx: Transaction, memory: Memory, request: HoldAll) -> HoldsAnswered:
+    """Reserve funds for many orders of one request."""
+    origin = Origin(tx.correlation, tx.causation)
+    outcomes = hold_funds(tx, memory, [(origin, hold) for hold in request.holds])
+    return HoldsAnswered([Refusal.of(each) if isinstance(each, Refused) else each for each in outcomes])
 
 
 def _place(memory: Memory, request: HoldFunds, taken: Counter[tuple[str, str]], now: int) -> Hold:
