@@ -7,7 +7,7 @@ from typing import Any
 from borsa.services.notifications import NOTIFICATIONS
 from borsa.services.notifications.deliver import Sender
 from borsa.services.notifications.model import ALL, Preferences, SetPreferences
-from borsa.services.notifications.vault import vault_in
+from borsa.services.notifications.vault import new_secret, vault_in
 from tests.services.notifications.facts import registered
 from tests.support.alone import Alone
 
@@ -41,7 +41,7 @@ class Sending:
     def wants(self, user_id: str = "ada", url: str | None = None, address: str | None = None, kinds: int = ALL) -> str:
         """Set preferences; gives the webhook's secret."""
         vault = vault_in(self.alone.settings.folder)
-        sealed = vault.new_secret(user_id)
+        sealed = vault.seal(new_secret(), user_id)
         self.alone.say(
             SetPreferences(
                 preferences=Preferences(

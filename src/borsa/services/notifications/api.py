@@ -8,7 +8,7 @@ from borsa.runtime.http.page import NEWEST, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
 from borsa.services.notifications import model, store, targets
 from borsa.services.notifications.model import Kind, MarkRead, Preferences, SendMessage, SetPreferences, Told
-from borsa.services.notifications.vault import vault_in
+from borsa.services.notifications.vault import new_secret, vault_in
 from borsa.services.notifications.wire import (
     NewMessage,
     NotificationPage,
@@ -77,7 +77,7 @@ async def set_preferences(call: Call, body: PreferencesWish) -> PreferencesReply
             wanted,
             webhook_url=wish.webhook.url,
             webhook_kinds=_bits(wish.webhook.kinds),
-            webhook_secret=vault.new_secret(user_id),
+            webhook_secret=vault.seal(new_secret(), user_id),
         )
     kept = await call.ask(SetPreferences(preferences=wanted))
     sealed = kept.preferences.webhook_secret

@@ -20,10 +20,11 @@ from standardwebhooks import Webhook
 from borsa import __version__
 from borsa.runtime.clock import Clock, time_text
 from borsa.runtime.codec import encode
+from borsa.runtime.vault import NotOpened
 from borsa.services.notifications import targets
 from borsa.services.notifications.model import DELIVERED, DROPPED, FAILED, WEBHOOK, Notification, words_of
 from borsa.services.notifications.store import Due
-from borsa.services.notifications.vault import NotOpened, vault_in
+from borsa.services.notifications.vault import vault_in
 from borsa.settings import Settings
 
 Outcome = tuple[str, str | None]

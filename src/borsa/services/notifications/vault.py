@@ -1,72 +1,24 @@
-"""Secrets of webhooks: made once, shown once, and sealed wherever they are kept (AES-256-GCM).
-
-A secret has to be usable for signing, so it can't be kept as a hash. What seals it is a key file in the data folder
-that only its owner can read: the database alone, or a backup of it, gives no secret away.
-"""
+"""Secrets of webhooks: made once, shown once, and sealed wherever they are kept."""
 
 import base64
-import os
 import secrets
-from functools import lru_cache
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from borsa.runtime import vault
+from borsa.runtime.vault import Vault
 
 KEY_FILE = "notifications.key"
-KEY_BYTES = 32
-NONCE_BYTES = 12
 SECRET_BYTES = 32
 
 PREFIX = "whsec_"
 """How a secret of Standard Webhooks begins; base64 follows."""
 
 
-class NotOpened(ValueError):
-    """A secret that was not sealed with this key for this user."""
-
-
-class Vault:
-    """Seals and opens secrets; what was sealed for one user opens for no other."""
-
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
-
-    def new_secret(self, user_id: str) -> bytes:
-        """A fresh secret, sealed."""
-        secret = PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret.encode(), user_id.encode())
-
-    def open(self, sealed: bytes, user_id: str) -> str:
-        """The secret, as its owner was shown it."""
-        try:
-            opened = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], user_id.encode())
-        except (InvalidTag, ValueError):
-            raise NotOpened(f"{KEY_FILE} is not the key that sealed this secret") from None
-        return opened.decode()
-
-
-@lru_cache(maxsize=8)
 def vault_in(folder: Path) -> Vault:
-    """The vault of a data folder; its key is made at the first call."""
-    path = folder / KEY_FILE
-    if not path.exists():
-        _make_key(folder, path)
-    return Vault(path.read_bytes())
+    """The vault of a data folder."""
+    return vault.vault_in(folder, KEY_FILE)
 
 
-def _make_key(folder: Path, path: Path) -> None:
-    """Write a new key under a name of its own and link it in place: whole, or not at all, and never over another."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = folder / f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+def new_secret() -> str:
+    """A fresh secret."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
