@@ -211,9 +211,14 @@ class DescribeAccess(Request[AccessState], frozen=True, kw_only=True):
 
 
 class KeyHolder(msgspec.Struct, frozen=True):
-    """Whom an API key belongs to, and what it may do."""
+    """Whom an API key belongs to, what it may do, and what proves that somebody has it.
+
+    `verifier` is, by `kind`, the SHA-256 of the secret (bearer), the sealed secret (hmac) or the public key (ed25519).
+    """
 
     key_id: str
+    kind: str
+    verifier: bytes
     user_id: str
     user_name: str
     role: str
@@ -223,11 +228,10 @@ class KeyHolder(msgspec.Struct, frozen=True):
 
 
 class IdentifyKey(Request[KeyHolder], frozen=True, kw_only=True):
-    """Whose API key is this? Refused with unauthorized. `secret_hash` is the SHA-256 of the secret."""
+    """Whose API key is this? Refused with unauthorized. Whether the caller has it, the edge finds out."""
 
     answered_by: ClassVar[str] = "users"
     key_id: str
-    secret_hash: bytes
 
 
 ASKED: tuple[type[Request], ...] = (  # type: ignore[type-arg]

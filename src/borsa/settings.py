@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_failures_max: Annotated[Count, _about("Failed sign-ins of an account before delays begin")] = 10
     sign_in_window_seconds: Annotated[Count, _about("Window in which failed sign-ins count")] = 600
     password_queue_max: Annotated[Count, _about("Password hashes that may wait; more are answered 503")] = 64
+    signed_requests_max: Annotated[
+        Count, _about("Signed requests of one user that may be within their windows, and are known when sent again")
+    ] = 100_000
     verified_tokens_max: Annotated[Count, _about("Access tokens whose verification is remembered")] = 10_000
 
     # tokens

@@ -6,7 +6,6 @@ and there it is answered at once, with nothing decided, kept or written: what it
 
 import asyncio
 import hashlib
-import hmac
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,10 +21,11 @@ from borsa.errors import Refusal, Refused
 from borsa.markets import Market
 from borsa.requests import AccessState, DescribeAccess, IdentifyKey, KeyHolder, Request
 from borsa.runtime import telemetry
-from borsa.runtime.auth import KEY_PREFIX, SCOPES
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.http.app import Application
+from borsa.runtime.identity import SCOPES
+from borsa.runtime.keys import KEY_PREFIX
 from borsa.runtime.log import Recorded
 from borsa.runtime.vitals import Vital, Vitals
 from borsa.services.orders.admission import Terms, new_order
@@ -37,20 +37,19 @@ MARKET = market_named("BENCH", "USD", "0.01", "0.000001")
 
 
 class Keys:
-    """Whom an API key belongs to: as users knows it, by the digests of the secrets."""
+    """Whom an API key belongs to: as users knows it."""
 
     def __init__(self, credentials: Sequence[str], clock: Clock) -> None:
-        self._known: dict[str, tuple[bytes, KeyHolder]] = {}
+        self._known: dict[str, KeyHolder] = {}
         for credential in credentials:
             key_id, _, secret = credential.removeprefix(KEY_PREFIX).partition("_")
             name = f"player-{len(self._known)}"
-            holder = KeyHolder(key_id, clock.new_id(), name, "user", list(SCOPES), [], 0)
-            self._known[key_id] = (hashlib.sha256(secret.encode()).digest(), holder)
+            digest = hashlib.sha256(secret.encode()).digest()
+            self._known[key_id] = KeyHolder(key_id, "bearer", digest, clock.new_id(), name, "user", list(SCOPES), [], 0)
 
     def identify(self, asked: IdentifyKey) -> Outcome:
         """The holder, or the refusal."""
-        digest, holder = self._known.get(asked.key_id, (b"", None))
-        return holder if hmac.compare_digest(digest, asked.secret_hash) else Refused("unauthorized")
+        return self._known.get(asked.key_id) or Refused("unauthorized")
 
 
 class NobodyBehind:

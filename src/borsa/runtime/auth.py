@@ -1,24 +1,22 @@
 """Who calls: access tokens (JWT, EdDSA) and API keys, verified once and remembered until they end or are revoked."""
 
 import base64
-import hashlib
-import ipaddress
 import json
 from collections.abc import Sequence
-from typing import Annotated
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Meta
 
 from borsa.errors import Refused
 from borsa.events import AccessRevoked
-from borsa.requests import AccessState, IdentifyKey, KeyHolder
-from borsa.runtime.bus import Origin
+from borsa.requests import AccessState
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
+from borsa.runtime.identity import SCOPES, Identity
+from borsa.runtime.keys import KEY_PREFIX, Keys
 from borsa.runtime.log import Recorded
+from borsa.runtime.signing import Signed
 from borsa.settings import Settings
 
 ISSUER = "borsa"
@@ -26,42 +24,7 @@ AUDIENCE = "borsa-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105
 ALGORITHM = "EdDSA"
 LEEWAY_SECONDS = 5
-KEY_PREFIX = "borsa_"
-KEY_ID_LENGTH = 36
-YEAR_10000 = 253_402_300_800
-"""The first second that no time text can say; a token that claims to live so long is none of ours."""
-
-NEVER = 2**62
-"""When an API key expires."""
-
-SCOPES = ("read", "trade")
 _CLAIMS = ["exp", "iat", "iss", "aud", "sub", "sid", "name", "role", "ver"]
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """Who calls, as proven by a token or an API key."""
-
-    user_id: str
-    user_name: str
-    role: str
-    session_id: str
-    scopes: tuple[str, ...]
-    expires_at: Annotated[int, Meta(ge=0, lt=YEAR_10000)]
-    token_version: int
-
-    @property
-    def by_api_key(self) -> bool:
-        """Is this a program with an API key, and not a session?"""
-        return self.expires_at == NEVER
-
-    @property
-    def is_admin(self) -> bool:
-        """May this caller do what only admins may?"""
-        return self.role == "admin"
-
-    def may_see(self, *owners: str) -> bool:
-        """May this caller see what belongs to these users? Admins see everything."""
-        return self.is_admin or self.user_id in owners
 
 
 class Revocations:
@@ -102,14 +65,13 @@ class Authenticator:
     """Judges credentials at the edge. Follows AccessRevoked, so an ended session is over at once."""
 
     def __init__(self, edge: Edge, settings: Settings, clock: Clock) -> None:
-        self._edge = edge
         self._clock = clock
         self._cached_max = settings.verified_tokens_max
         self._header_max = settings.header_bytes_max
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._revocations = Revocations(clock, settings.access_token_seconds)
         self._tokens: dict[bytes, Identity] = {}
-        self._holders: dict[bytes, KeyHolder] = {}
+        self._api_keys = Keys(edge, settings, clock)
 
     def begin(self, state: AccessState) -> None:
         """Take over what users knows already: its keys, and what ended while tokens of it may still live."""
@@ -129,7 +91,7 @@ class Authenticator:
             event = recorded.event if recorded.type == AccessRevoked.__name__ else None
             if isinstance(event, AccessRevoked):
                 self._revocations.add(event.user_id, event.session_id, event.token_version)
-                self._holders = {}
+                self._api_keys.forget()
 
     async def identify(self, header: bytes | None, address: str) -> Identity:
         """Who an Authorization header belongs to; refused with `unauthorized`, always in the same words."""
@@ -139,13 +101,17 @@ class Authenticator:
             raise Refused("headers_too_large")
         credential = header[7:]
         if credential.startswith(KEY_PREFIX.encode()):
-            return await self._of_key(credential, address)
+            return await self._api_keys.of_credential(credential, address)
         identity = self._tokens.get(credential)
         if identity is None:
             identity = self._remember(credential, self.verify(credential))
         if not self.holds(identity):
             raise Refused("unauthorized")
         return identity
+
+    async def identify_signed(self, signed: Signed, address: str) -> Identity:
+        """Who signed a request; what changes something is taken once."""
+        return await self._api_keys.of_signature(signed, address)
 
     def verify(self, token: bytes) -> Identity:
         """The identity in a valid access token; refused with `unauthorized` for every other."""
@@ -189,39 +155,6 @@ class Authenticator:
         self._tokens[token] = identity
         return identity
 
-    async def _of_key(self, credential: bytes, address: str) -> Identity:
-        holder = self._holders.get(credential)
-        if holder is None:
-            holder = await self._find_holder(credential)
-        if holder.addresses and not _within(address, holder.addresses):
-            raise Refused("forbidden", "This API key may not be used from this address")
-        return Identity(
-            user_id=holder.user_id,
-            user_name=holder.user_name,
-            role=holder.role,
-            session_id=holder.key_id,
-            scopes=tuple(holder.scopes),
-            expires_at=NEVER,
-            token_version=holder.token_version,
-        )
-
-    async def _find_holder(self, credential: bytes) -> KeyHolder:
-        try:
-            text = credential.decode("ascii")
-        except UnicodeDecodeError:
-            raise Refused("unauthorized") from None
-        key_id, _, secret = text.removeprefix(KEY_PREFIX).partition("_")
-        if len(key_id) != KEY_ID_LENGTH or not secret:
-            raise Refused("unauthorized")
-        holders = self._holders
-        digest = hashlib.sha256(secret.encode()).digest()
-        holder = await self._edge.ask(IdentifyKey(key_id=key_id, secret_hash=digest), Origin("api-key"))
-        if len(holders) >= self._cached_max:
-            holders.clear()
-        # into the mapping that was there before the question: a revocation meanwhile has put a new one in its place
-        holders[credential] = holder
-        return holder
-
 
 def _says_twice(token: bytes) -> bool:
     """Does the header or the payload name a member twice? Readers disagree on which of the two counts."""
@@ -235,11 +168,3 @@ def _says_twice(token: bytes) -> bool:
     for segment in token.split(b".")[:2]:
         json.loads(base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4)), object_pairs_hook=note)
     return repeated
-
-
-def _within(address: str, allowed: Sequence[str]) -> bool:
-    try:
-        asked = ipaddress.ip_address(address)
-        return any(asked in ipaddress.ip_network(each) for each in allowed)
-    except ValueError:
-        return False

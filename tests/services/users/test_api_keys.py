@@ -14,7 +14,7 @@ def test_an_api_key_shows_its_secret_once_and_works_until_it_is_ended(shared_exc
     assert made["scopes"] == ["read", "trade"]
     assert profile(shared_exchange, made["secret"]) == 200
     (listed,) = person.get("/api/users/api-keys")["data"]
-    assert listed == {name: made[name] for name in ("keyId", "label", "scopes", "ipAllowList", "createdAt")}
+    assert listed == {name: made[name] for name in ("keyId", "type", "label", "scopes", "ipAllowList", "createdAt")}
     answers = [person.call("DELETE", f"/api/users/api-keys/{made['keyId']}").status_code for _ in range(2)]
     assert answers == [204, 404]
     assert profile(shared_exchange, made["secret"]) == 401

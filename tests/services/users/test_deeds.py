@@ -1,6 +1,5 @@
 """The deeds of users: the first start, names, leaving, admins, API keys."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from borsa.services.users.model import (
     RefreshSession,
     RegisterUser,
     Tokens,
+    User,
 )
 from borsa.services.users.tokens import FILE_NAME
 from borsa.settings import BadSetting
@@ -104,13 +104,13 @@ def test_a_refused_change_leaves_no_trace(bench: Bench) -> None:
 def test_a_deleted_user_keeps_nothing_but_the_id(bench: Bench) -> None:
     user = bench.user()
     tokens = bench.tokens(user)
-    key = bench.reply(CreateApiKey(user_id=user.user_id, label="bot", scopes="read", addresses=""))
+    key = bench.reply(a_key(user))
     bench.happened()
     bench.reply(DeleteUser(user_id=user.user_id))
     gone = bench.now(user)
     assert (gone.status, gone.name, gone.name_key, gone.email) == ("deleted", f"deleted-{user.user_id}", None, None)
     assert bench.memory.passwords.get(user.user_id) is None
-    assert bench.memory.api_keys.get(key.key.key_id) is None
+    assert bench.memory.api_keys.get(key.key_id) is None
     assert bench.refusal(RefreshSession(refresh_token=tokens.refresh_token)) == "invalid_refresh_token"
     assert bench.refusal(FindUser(user_id=user.user_id)) == "not_found"
     assert bench.refusal(DeleteUser(user_id=user.user_id)) == "not_found"
@@ -203,35 +203,45 @@ def test_an_admin_on_the_way_out_does_not_count(bench: Bench) -> None:
     assert bench.refusal(DeleteUser(user_id=admin.user_id)) == "last_admin"
 
 
-def test_an_api_key_is_known_by_the_digest_of_its_secret(bench: Bench) -> None:
+def a_key(user: User, **more: str) -> CreateApiKey:
+    given = {"label": "bot", "scopes": "read", "addresses": "", "kind": "bearer"} | more
+    return CreateApiKey(user_id=user.user_id, verifier=b"what proves it", **given)
+
+
+def test_the_edge_is_told_whose_an_api_key_is_and_what_proves_it(bench: Bench) -> None:
     user = bench.user()
-    made = bench.reply(CreateApiKey(user_id=user.user_id, label="bot", scopes="read trade", addresses="192.0.2.0/24"))
-    secret = made.credential.split("_", 2)[2]
-    digest = hashlib.sha256(secret.encode()).digest()
-    holder = bench.reply(IdentifyKey(key_id=made.key.key_id, secret_hash=digest))
+    made = bench.reply(a_key(user, scopes="read trade", addresses="192.0.2.0/24", kind="hmac"))
+    holder = bench.reply(IdentifyKey(key_id=made.key_id))
     assert (holder.user_id, holder.role, holder.scopes) == (user.user_id, "user", ["read", "trade"])
-    assert holder.addresses == ["192.0.2.0/24"]
-    wrong = IdentifyKey(key_id=made.key.key_id, secret_hash=hashlib.sha256(b"x").digest())
-    assert bench.refusal(wrong) == "unauthorized"
+    assert (holder.addresses, holder.kind, holder.verifier) == (["192.0.2.0/24"], "hmac", b"what proves it")
+    assert bench.refusal(IdentifyKey(key_id=user.user_id)) == "unauthorized"
     bench.happened()
-    bench.reply(DeleteApiKey(user_id=user.user_id, key_id=made.key.key_id))
-    assert [event.session_id for event in bench.happened(AccessRevoked)] == [made.key.key_id]
-    assert bench.refusal(IdentifyKey(key_id=made.key.key_id, secret_hash=digest)) == "unauthorized"
+    bench.reply(DeleteApiKey(user_id=user.user_id, key_id=made.key_id))
+    assert [event.session_id for event in bench.happened(AccessRevoked)] == [made.key_id]
+    assert bench.refusal(IdentifyKey(key_id=made.key_id)) == "unauthorized"
+
+
+def test_an_api_key_of_somebody_on_the_way_out_is_nobodys(bench: Bench) -> None:
+    user = bench.user()
+    made = bench.reply(a_key(user))
+    bench.wallets = None
+    bench.begin(DeleteUser(user_id=user.user_id))
+    assert bench.refusal(IdentifyKey(key_id=made.key_id)) == "unauthorized"
 
 
 def test_a_user_has_so_many_api_keys_at_most(tmp_path: Path) -> None:
     bench = Bench(tmp_path, api_keys_max=2)
     user = bench.user()
-    request = CreateApiKey(user_id=user.user_id, label="bot", scopes="read", addresses="")
+    request = a_key(user)
     first = bench.reply(request)
     bench.reply(request)
     assert bench.refusal(request) == "too_many_api_keys"
-    bench.reply(DeleteApiKey(user_id=user.user_id, key_id=first.key.key_id))
+    bench.reply(DeleteApiKey(user_id=user.user_id, key_id=first.key_id))
     bench.reply(request)
     bench.close()
 
 
 def test_nobody_ends_the_api_key_of_somebody_else(bench: Bench) -> None:
     ada, grace = bench.user("ada"), bench.user("grace")
-    made = bench.reply(CreateApiKey(user_id=ada.user_id, label="bot", scopes="read", addresses=""))
-    assert bench.refusal(DeleteApiKey(user_id=grace.user_id, key_id=made.key.key_id)) == "not_found"
+    made = bench.reply(a_key(ada))
+    assert bench.refusal(DeleteApiKey(user_id=grace.user_id, key_id=made.key_id)) == "not_found"

@@ -9,12 +9,13 @@ import msgspec
 from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import Request
-from borsa.runtime.auth import Authenticator, Identity
+from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.codec import id_number
 from borsa.runtime.edge import Edge
 from borsa.runtime.http.limits import Limits
+from borsa.runtime.identity import Identity
 from borsa.runtime.store import Reader
 from borsa.settings import Settings
 

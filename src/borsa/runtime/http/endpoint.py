@@ -15,12 +15,13 @@ import structlog
 
 from borsa.errors import Refused
 from borsa.runtime import telemetry
-from borsa.runtime.auth import Identity
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call, Means, address_of
 from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
 from borsa.runtime.http.route import Answered, Empty, Route
+from borsa.runtime.identity import Identity
+from borsa.runtime.signing import KEY, Signed, signed_request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -78,12 +79,18 @@ class Endpoint:
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
     ) -> Answered:
         route, means = self.route, self._means
-        identity = None
-        if route.access != "public":
-            address = address_of(scope)
-            identity = await means.authenticator.identify(headers.get(b"authorization"), address)
+        address = address_of(scope)
+        if KEY in headers and route.access != "public":
+            # a signature is over the body, too
+            body = await self._body(headers, receive)
+            identity = await means.authenticator.identify_signed(_signed(scope, headers, body), address)
             _guard(route, identity)
-        body = await self._body(headers, receive) if self._decoder else b""
+        else:
+            identity = None
+            if route.access != "public":
+                identity = await means.authenticator.identify(headers.get(b"authorization"), address)
+                _guard(route, identity)
+            body = await self._body(headers, receive)
         call = Call(
             means,
             route.service,
@@ -118,6 +125,8 @@ class Endpoint:
             raise Refused("malformed_request", f"The query could not be read: {error}") from None
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        if self._decoder is None:
+            return b""
         kind = headers.get(b"content-type", _JSON)
         # equal to what nearly everybody sends, or a variant of it
         if (kind != _JSON and not _IS_JSON.match(kind)) or b"content-encoding" in headers:
@@ -174,6 +183,10 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
         # two Authorization headers are none: nobody can say which of them was meant
         headers[name] = b"" if name == b"authorization" and name in headers else value
     return headers
+
+
+def _signed(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Signed:
+    return signed_request(headers, scope["method"], scope["raw_path"], scope["query_string"], body)
 
 
 def _guard(route: Route, identity: Identity) -> None:

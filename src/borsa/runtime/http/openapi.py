@@ -11,11 +11,26 @@ from borsa import __version__
 from borsa.errors import ERRORS
 from borsa.runtime.http.problem import MEDIA_TYPE, Problem
 from borsa.runtime.http.route import Empty, Route
+from borsa.runtime.signing import AHEAD_MS_MAX, WINDOW_MS, WINDOW_MS_MAX
 
 _REF = "#/components/schemas/{name}"
 _ANY_ROUTE = ("malformed_request", "internal_error", "overloaded")
 _WITH_BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "invalid_request")
 _WITH_IDENTITY = ("unauthorized", "forbidden", "headers_too_large")
+_SIGNED = {
+    "Borsa-Key": {"description": "The id of an API key of type hmac or ed25519"},
+    "Borsa-Time": {
+        "description": f"When the request was signed, in ms since 1970 UTC; at most {AHEAD_MS_MAX} ms ahead"
+    },
+    "Borsa-Signature": {
+        "description": "In hexadecimal: HMAC-SHA256 with the secret, or Ed25519 with the private key, over seven lines "
+        "joined by a line feed: key id, time, window, method, path and query as they are sent, and the SHA-256 of the "
+        f"body in hexadecimal. The window is that of the header Borsa-Window, 1 to {WINDOW_MS_MAX} ms, or {WINDOW_MS}: "
+        "so long a request counts. What changes something counts once"
+    },
+}
+"""The headers of a signed request."""
+
 _KEYED = ("idempotency_key_reused", "idempotency_key_in_progress")
 
 
@@ -37,7 +52,10 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT or API key"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT or API key"},
+                **{name: {"type": "apiKey", "in": "header", "name": name} | about for name, about in _SIGNED.items()},
+            },
         },
     }
 
@@ -55,7 +73,7 @@ def _operation(route: Route) -> dict[str, Any]:
         schema = _schema(route.body)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     if route.access != "public":
-        operation["security"] = [{"bearer": []}]
+        operation["security"] = [{"bearer": []}, {name: [] for name in _SIGNED}]
     return operation
 
 
@@ -97,6 +115,8 @@ def codes_of(route: Route) -> list[str]:
         codes.append("invalid_request")
     if route.access != "public":
         codes += _WITH_IDENTITY
+    if route.access != "public" and route.method != "GET":
+        codes.append("request_replayed")
     if route.method in ("POST", "PUT"):
         codes += [*_KEYED, "invalid_request"]
     if "{" in route.path:

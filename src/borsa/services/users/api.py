@@ -1,9 +1,11 @@
 """The door of users.
 
 Passwords are judged and hashed here, at the edge, so that the writer never waits for it and no command carries one.
+The secrets of API keys are made here, and shown; the command has what is kept of them.
 Whoever comes with an API key may read the profile, and nothing else here: an account is managed by its user, signed in.
 """
 
+import hashlib
 import re
 
 import structlog
@@ -11,11 +13,12 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from borsa.errors import Refused
-from borsa.runtime.auth import Identity
+from borsa.runtime import keys
 from borsa.runtime.clock import time_text
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.page import NEWEST, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
+from borsa.runtime.identity import Identity
 from borsa.services.users import model, passwords, store
 from borsa.services.users.model import (
     ChangeUser,
@@ -182,14 +185,26 @@ async def create_api_key(call: Call, body: KeyWanted) -> KeyReply:
     """POST /api/users/api-keys"""
     identity = _signed_in(call)
     model.check_label(body.label)
+    public, secret = model.public_key(body.type, body.public_key), keys.new_secret()
     request = CreateApiKey(
         user_id=identity.user_id,
         label=body.label,
         scopes=model.scopes_text(body.scopes),
         addresses=model.addresses_text(body.ip_allow_list),
+        kind=body.type,
+        verifier=public or _verifier(call, body.type, secret),
     )
     made = await call.ask(request, keyed=False)
-    return key_reply(made.key, made.credential)
+    if body.type == "bearer":
+        secret = keys.bearer_credential(made.key_id, secret)
+    return key_reply(made, UNSET if public else secret)
+
+
+def _verifier(call: Call, kind: str, secret: str) -> bytes:
+    """What is kept of a secret, which itself goes no further than this."""
+    if kind == "hmac":
+        return keys.key_vault(call.settings.folder).seal(secret, call.identity.user_id)
+    return hashlib.sha256(secret.encode()).digest()
 
 
 async def list_api_keys(call: Call) -> KeyPage:

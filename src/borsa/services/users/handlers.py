@@ -4,8 +4,6 @@ A deed that must both change something and refuse (a stolen refresh token, a del
 `Refused` instead of raising it: what a raising deed staged is taken back.
 """
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Generator
 from typing import Any
@@ -26,7 +24,7 @@ from borsa.requests import (
     Request,
     UserFound,
 )
-from borsa.runtime.auth import KEY_PREFIX, LEEWAY_SECONDS
+from borsa.runtime.auth import LEEWAY_SECONDS
 from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
 from borsa.services.users import model, passwords
@@ -39,7 +37,6 @@ from borsa.services.users.model import (
     DeleteApiKey,
     DeleteUser,
     ListPublicKeys,
-    NewApiKey,
     OpenSession,
     Password,
     PublicKeys,
@@ -54,7 +51,6 @@ from borsa.services.users.store import Memory
 from borsa.settings import BadSetting, variable_of
 
 ADMIN = "admin"
-SECRET_BYTES = 32
 
 Deleting = Generator[Request[Any], Any, Done | Refused]
 """A deletion on its way: asks wallets to close, and ends with how it went."""
@@ -289,13 +285,13 @@ def list_public_keys(_: Transaction, memory: Memory, __: ListPublicKeys) -> Publ
 def identify_key(_: Transaction, memory: Memory, request: IdentifyKey) -> KeyHolder:
     """Whose API key this is."""
     key = memory.api_keys.get(request.key_id)
-    if key is None or not hmac.compare_digest(key.secret_hash, request.secret_hash):
-        raise Refused("unauthorized")
-    user = memory.users.get(key.user_id)
-    if user is None or not model.may_act(user):
+    user = memory.users.get(key.user_id) if key else None
+    if key is None or user is None or not model.may_act(user):
         raise Refused("unauthorized")
     return KeyHolder(
         key_id=key.key_id,
+        kind=key.kind,
+        verifier=key.verifier,
         user_id=user.user_id,
         user_name=user.name,
         role=user.role,
@@ -308,24 +304,24 @@ def identify_key(_: Transaction, memory: Memory, request: IdentifyKey) -> KeyHol
 # API keys ----------------------------------------------------------------------------------------------------------
 
 
-def create_api_key(tx: Transaction, memory: Memory, request: CreateApiKey) -> NewApiKey:
-    """A credential for a program. Its secret leaves once, here; what stays is a digest (of 256 random bits)."""
+def create_api_key(tx: Transaction, memory: Memory, request: CreateApiKey) -> ApiKey:
+    """A credential for a program."""
     user = _existing(memory, request.user_id)
     most = memory.settings.api_keys_max
     if len(memory.api_keys_of(user.user_id)) >= most:
         raise Refused("too_many_api_keys", f"At most {most}")
-    secret = secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey(
         key_id=tx.new_id(),
         user_id=user.user_id,
         label=request.label,
         scopes=request.scopes,
         addresses=request.addresses,
-        secret_hash=hashlib.sha256(secret.encode()).digest(),
+        kind=request.kind,
+        verifier=request.verifier,
         created_at=tx.now,
     )
     memory.api_keys.add(key)
-    return NewApiKey(key, f"{KEY_PREFIX}{key.key_id}_{secret}")
+    return key
 
 
 def delete_api_key(tx: Transaction, memory: Memory, request: DeleteApiKey) -> Done:

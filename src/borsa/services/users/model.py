@@ -25,9 +25,11 @@ NAME_PATTERN = r"^[A-Za-z0-9._-]{3,40}$"
 
 LABEL_CHARACTERS_MAX = 64
 ADDRESSES_MAX = 50
+PUBLIC_KEY_PATTERN = r"^[0-9a-fA-F]{64}$"
 
 _NAME = re.compile(NAME_PATTERN)
 _EMAIL = re.compile(EMAIL_PATTERN)
+_PUBLIC_KEY = re.compile(PUBLIC_KEY_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -75,14 +77,18 @@ class SignIn(msgspec.Struct, frozen=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A program's credential. Scopes and networks are joined by spaces; no network means any address."""
+    """A program's credential. Scopes and networks are joined by spaces; no network means any address.
+
+    `verifier` is, by `kind`, the SHA-256 of the secret (bearer), the sealed secret (hmac) or the public key (ed25519).
+    """
 
     key_id: str
     user_id: str
     label: str
     scopes: str
     addresses: str
-    secret_hash: bytes
+    kind: str
+    verifier: bytes
     created_at: int
 
 
@@ -157,21 +163,16 @@ class DeleteUser(Request[Done], frozen=True, kw_only=True):
     user_id: str
 
 
-class NewApiKey(msgspec.Struct, frozen=True):
-    """A fresh API key, with the credential that is shown this once."""
-
-    key: ApiKey
-    credential: str
-
-
-class CreateApiKey(Request[NewApiKey], frozen=True, kw_only=True):
-    """Make an API key. Refused: too_many_api_keys."""
+class CreateApiKey(Request[ApiKey], frozen=True, kw_only=True):
+    """Make an API key. Its secret, where there is one, stays at the door. Refused: too_many_api_keys."""
 
     answered_by: ClassVar[str] = "users"
     user_id: str
     label: str
     scopes: str
     addresses: str
+    kind: str
+    verifier: bytes
 
 
 class DeleteApiKey(Request[Done], frozen=True, kw_only=True):
@@ -235,6 +236,17 @@ def addresses_text(addresses: Sequence[str]) -> str:
         return " ".join(str(ipaddress.ip_network(address)) for address in addresses)
     except ValueError as error:
         raise Refused("invalid_request", str(error)[:200], field="ipAllowList") from None
+
+
+def public_key(kind: str, text: str | UnsetType) -> bytes | None:
+    """The public key that belongs to an API key of a kind: 32 bytes of an ed25519 key, and None of every other."""
+    if kind != "ed25519":
+        if text is not UNSET:
+            raise Refused("invalid_request", "Only a key of type ed25519 has a public key", field="publicKey")
+        return None
+    if text is UNSET or not _PUBLIC_KEY.fullmatch(text):
+        raise Refused("invalid_request", "The 32 bytes of an Ed25519 public key in hexadecimal", field="publicKey")
+    return bytes.fromhex(text)
 
 
 # users -------------------------------------------------------------------------------------------------------------

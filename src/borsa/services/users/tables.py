@@ -1,7 +1,8 @@
 """The schema of users: who they are, how they prove it, what they are signed in with.
 
-Times are microseconds since 1970 UTC. No column holds a secret in plain: a password is an Argon2id hash, an API key the
-SHA-256 of its secret, and of a refresh token nothing is kept at all (see tokens.py).
+Times are microseconds since 1970 UTC. No column holds a secret in plain: a password is an Argon2id hash; of an API key
+there is the SHA-256 of its secret, the secret sealed with a key outside the database, or its public key (see
+runtime/keys.py); and of a refresh token nothing is kept at all (see tokens.py).
 """
 
 import sqlalchemy as sa
@@ -57,7 +58,9 @@ API_KEYS = strict_table(
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("scopes", sa.Text, nullable=False),
     sa.Column("addresses", sa.Text, nullable=False),
-    sa.Column("secret_hash", sa.LargeBinary, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("verifier", sa.LargeBinary, nullable=False),
     sa.Column("created_at", INTEGER, nullable=False),
+    sa.CheckConstraint("kind IN ('bearer', 'hmac', 'ed25519')", name="api_keys_kind"),
     sa.Index("api_keys_by_user", "user_id", "key_id"),
 )

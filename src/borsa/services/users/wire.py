@@ -35,6 +35,19 @@ NewPassword = Annotated[
 ]
 
 
+KeyType = Annotated[
+    Literal["bearer", "hmac", "ed25519"],
+    Meta(description="What a program does with the key: send its secret, sign with it, or sign with its private key"),
+]
+PublicKey = Annotated[
+    str,
+    Meta(
+        description="Of a key of type ed25519: the 32 bytes of the public key in hexadecimal",
+        extra_json_schema={"pattern": model.PUBLIC_KEY_PATTERN},
+    ),
+]
+
+
 class Registration(Body, frozen=True):
     """Somebody who signs up."""
 
@@ -81,11 +94,15 @@ class UserChange(Body, frozen=True):
 
 
 class KeyWanted(Body, frozen=True):
-    """An API key to be made; without an allow list it may be used from anywhere."""
+    """An API key to be made; it may read and not trade, and be used from anywhere, where nothing else is said."""
 
     label: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": model.LABEL_CHARACTERS_MAX})]
-    scopes: Annotated[list[Literal["read", "trade"]], Meta(min_length=1, max_length=2)]
+    scopes: Annotated[list[Literal["read", "trade"]], Meta(min_length=1, max_length=2)] = field(
+        default_factory=lambda: ["read"]
+    )
     ip_allow_list: Annotated[list[str], Meta(examples=[["192.0.2.0/24"]])] = field(default_factory=list)
+    type: KeyType = "bearer"
+    public_key: PublicKey | UnsetType = UNSET
 
 
 class UserReply(Reply, frozen=True):
@@ -125,13 +142,16 @@ class Validity(Reply, frozen=True):
 
 
 class KeyReply(Reply, frozen=True):
-    """An API key. `secret` is the whole credential (a Bearer token), and is there only when it was just made."""
+    """An API key. `secret` is there only when it was just made: of type bearer it is the whole credential (a Bearer
+    token), of type hmac what requests are signed with."""
 
     key_id: str
+    type: KeyType
     label: str
     scopes: list[str]
     ip_allow_list: list[str]
     created_at: str
+    public_key: PublicKey | UnsetType = UNSET
     secret: str | UnsetType = UNSET
 
 
@@ -180,15 +200,17 @@ def tokens_reply(tokens: Tokens) -> TokensReply:
     )
 
 
-def key_reply(key: ApiKey, credential: str | UnsetType = UNSET) -> KeyReply:
-    """An API key as it is answered; with its credential, when it was just made."""
+def key_reply(key: ApiKey, secret: str | UnsetType = UNSET) -> KeyReply:
+    """An API key as it is answered; with its secret, when it was just made."""
     return KeyReply(
         key_id=key.key_id,
+        type=key.kind,  # type: ignore[arg-type]
         label=key.label,
         scopes=key.scopes.split(),
         ip_allow_list=key.addresses.split(),
         created_at=time_text(key.created_at),
-        secret=credential,
+        public_key=key.verifier.hex() if key.kind == "ed25519" else UNSET,
+        secret=secret,
     )
 
 
