@@ -142,7 +142,7 @@ class Door:
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
         authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
-        limits = Limits(self._clock)
+        limits = Limits(self._clock, self._settings)
         means = Means(edge, self._settings, authenticator, limits, self._clock, self.health, facts(self._settings))
         self.health.ready = True
         return application(routes(), means)

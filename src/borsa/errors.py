@@ -23,6 +23,7 @@ ERRORS: Mapping[str, Error] = {
     "forbidden": Error(403, "You may not do this"),
     "not_found": Error(404, "There is no such thing here"),
     "method_not_allowed": Error(405, "This address does not know this method"),
+    "request_timeout": Error(408, "The request took too long to arrive"),
     "request_replayed": Error(409, "This signed request was taken before: sign it anew"),
     "body_too_large": Error(413, "The body is too large"),
     "unsupported_media_type": Error(415, "The body must be application/json"),

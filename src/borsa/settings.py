@@ -1,5 +1,6 @@
 """Every option, its default, and its BORSA_* name: the one place where bounds have their numbers."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,12 +45,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[Count, _about("Largest request body")] = 64 * 1024
     batch_body_bytes_max: Annotated[Count, _about("Largest body of POST /api/orders/batch")] = 1024 * 1024
     header_bytes_max: Annotated[Count, _about("Largest Authorization or Idempotency-Key header")] = 8 * 1024
+    trusted_proxies: Annotated[
+        str, _about("Addresses and networks, separated by commas, of proxies whose X-Forwarded-For is believed")
+    ] = ""
+    head_seconds_max: Annotated[Count, _about("How long a client may take to send a request's head")] = 10
+    body_seconds_max: Annotated[Count, _about("How long a client may take to send a request's body")] = 30
+    answer_seconds_max: Annotated[Count, _about("How long a client may take to read an answer")] = 30
     wait_seconds_max: Annotated[CountOrNone, _about("Longest Prefer: wait")] = 10
     verdict_wait_ms: Annotated[CountOrNone, _about("How long DELETE and PUT of an order wait for the engine")] = 250
     drain_seconds_max: Annotated[CountOrNone, _about("How long a stop waits for requests in flight")] = 10
     registrations_per_minute: Annotated[Count, _about("Registrations of one address in a minute")] = 600
+    address_requests_per_second: Annotated[
+        Count, _about("Requests of one address in a second (of IPv6: of one /64), and as many DELETEs beside them")
+    ] = 50_000
+    key_requests_per_second: Annotated[
+        Count, _about("Requests with one API key in a second, and as many DELETEs beside them")
+    ] = 20_000
     orders_per_second: Annotated[Count, _about("Orders of one user in a second")] = 10_000
     sign_in_failures_max: Annotated[Count, _about("Failed sign-ins of an account before delays begin")] = 10
+    address_sign_in_failures_max: Annotated[
+        Count, _about("Failed sign-ins from an address, of whatever account, before delays begin")
+    ] = 1_000
     sign_in_window_seconds: Annotated[Count, _about("Window in which failed sign-ins count")] = 600
     password_queue_max: Annotated[Count, _about("Password hashes that may wait; more are answered 503")] = 64
     signed_requests_max: Annotated[
@@ -110,6 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data).expanduser().absolute()
 
     @property
+    def proxies(self) -> list[str]:
+        """The networks of trusted proxies."""
+        return [each.strip() for each in self.trusted_proxies.split(",") if each.strip()]
+
+    @property
     def address(self) -> str:
         """The address that clients use."""
         return f"http://{self.host}:{self.port}"
@@ -127,7 +148,17 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         variable = variable_of(name)
         if variable in source:
             given[name] = _read(variable, source[variable], kind)
-    return Settings(**given)  # type: ignore[arg-type]
+    settings = Settings(**given)  # type: ignore[arg-type]
+    _check_proxies(settings)
+    return settings
+
+
+def _check_proxies(settings: Settings) -> None:
+    try:
+        for each in settings.proxies:
+            ipaddress.ip_network(each)
+    except ValueError as error:
+        raise BadSetting(f"{variable_of('trusted_proxies')}: {error}") from None
 
 
 def _read(variable: str, text: str, kind: object) -> object:

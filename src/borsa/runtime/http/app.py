@@ -6,8 +6,9 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from borsa.errors import Refused
-from borsa.runtime.http.call import Means
+from borsa.runtime.http.call import Means, address_of
 from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_id_of, respond
+from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
 
@@ -58,6 +59,10 @@ def application(routes: Iterable[Route], means: Means) -> Application:
 
 
 async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
+    try:
+        means.limits.requests_of_address.take(network_of(address_of(scope)))
+    except Refused as limited:
+        refused = limited
     request_id = request_id_of(dict(scope["headers"]), means)
     headers = {"content-type": MEDIA_TYPE} | headers_of(refused) | extra
     await respond(send, refused.status, document(refused), request_id, headers)

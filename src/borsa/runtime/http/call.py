@@ -117,7 +117,7 @@ class Call:
 
 
 def address_of(scope: MutableMapping[str, Any]) -> str:
-    """The network address of a request's client; forwarded headers are not believed."""
+    """The network address of a request's client; of forwarded headers only those of a trusted proxy count."""
     client = scope.get("client")
     return client[0] if client else ""
 

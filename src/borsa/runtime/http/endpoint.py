@@ -18,6 +18,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call, Means, address_of
+from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
 from borsa.runtime.http.route import Answered, Empty, Route
 from borsa.runtime.identity import Identity
@@ -49,6 +50,9 @@ class Endpoint:
         self._means = means
         self._decoder = msgspec.json.Decoder(route.body) if route.body else None
         self._body_max: int = getattr(means.settings, route.body_bytes_max)
+        limits, cancels = means.limits, route.method == "DELETE"
+        self._of_address = limits.cancels_of_address if cancels else limits.requests_of_address
+        self._of_key = limits.cancels_of_key if cancels else limits.requests_of_key
         self._times = telemetry.RequestTimes(route.name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,18 +83,7 @@ class Endpoint:
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
     ) -> Answered:
         route, means = self.route, self._means
-        address = address_of(scope)
-        if KEY in headers and route.access != "public":
-            # a signature is over the body, too
-            body = await self._body(headers, receive)
-            identity = await means.authenticator.identify_signed(_signed(scope, headers, body), address)
-            _guard(route, identity)
-        else:
-            identity = None
-            if route.access != "public":
-                identity = await means.authenticator.identify(headers.get(b"authorization"), address)
-                _guard(route, identity)
-            body = await self._body(headers, receive)
+        identity, body = await self._admit(scope, receive, headers)
         call = Call(
             means,
             route.service,
@@ -110,6 +103,35 @@ class Endpoint:
             encoded = result.body if isinstance(result.body, bytes) else encode(result.body)
             return Answered(encoded, result.status, result.headers)
         return Answered(b"" if result is None else encode(result), route.status)
+
+    async def _admit(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
+    ) -> tuple[Identity | None, bytes]:
+        """Who calls, and the body. Whoever may not is refused before it is read, unless a signature is over it."""
+        route, authenticator = self.route, self._means.authenticator
+        address = address_of(scope)
+        self._of_address.take(network_of(address))
+        if route.access == "public":
+            return None, await self._body(headers, receive)
+        if KEY in headers:
+            body = await self._body(headers, receive)
+            identity = await authenticator.identify_signed(_signed(scope, headers, body), address)
+            self._guard(identity)
+        else:
+            identity = await authenticator.identify(headers.get(b"authorization"), address)
+            self._guard(identity)
+            body = await self._body(headers, receive)
+        return identity, body
+
+    def _guard(self, identity: Identity) -> None:
+        route = self.route
+        if identity.by_api_key:
+            self._of_key.take(identity.session_id)
+        if route.access == "admin" and not identity.is_admin:
+            raise Refused("forbidden")
+        needed = "read" if route.access == "user" and route.method == "GET" else "trade"
+        if needed not in identity.scopes:
+            raise Refused("forbidden", f"This API key has no scope {needed}")
 
     def _query(self, scope: Scope) -> Any:
         kind = self.route.query
@@ -187,14 +209,6 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
 
 def _signed(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Signed:
     return signed_request(headers, scope["method"], scope["raw_path"], scope["query_string"], body)
-
-
-def _guard(route: Route, identity: Identity) -> None:
-    if route.access == "admin" and not identity.is_admin:
-        raise Refused("forbidden")
-    needed = "read" if route.access == "user" and route.method == "GET" else "trade"
-    if needed not in identity.scopes:
-        raise Refused("forbidden", f"This API key has no scope {needed}")
 
 
 async def respond(send: Send, status: int, body: bytes, request_id: str, extra: Mapping[str, str]) -> None:

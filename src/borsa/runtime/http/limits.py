@@ -1,7 +1,11 @@
-"""Rate limits: so many of something by somebody in a window of time."""
+"""Rate limits: so many of something by somebody in a window of time, in memory. They begin anew with the process."""
+
+import ipaddress
+from functools import lru_cache
 
 from borsa.errors import Refused
 from borsa.runtime.clock import Clock
+from borsa.settings import Settings
 
 SECOND_NS = 1_000_000_000
 
@@ -11,26 +15,58 @@ DELAY_SECONDS_MAX = 60
 TRACKED_MAX = 100_000
 """Callers that are remembered; beyond, the windows begin anew."""
 
+PREFIX_BITS = 64
+"""What one client has of IPv6 addresses: it can send from each of them."""
+
 
 class Limits:
-    """Fixed windows, in memory. Lives on one event loop. `failures` are counted apart."""
+    """Every limit of the door. Lives on one event loop. Whoever has used up the requests may still cancel."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, settings: Settings) -> None:
+        by_address, by_key = settings.address_requests_per_second, settings.key_requests_per_second
+        self.requests_of_address = Budget(clock, by_address, 1)
+        self.cancels_of_address = Budget(clock, by_address, 1)
+        self.requests_of_key = Budget(clock, by_key, 1)
+        self.cancels_of_key = Budget(clock, by_key, 1)
+        self.orders_of_user = Budget(clock, settings.orders_per_second, 1)
+        self.registrations_of_address = Budget(clock, settings.registrations_per_minute, 60)
         self.failures = Failures(clock)
-        self._clock = clock
-        self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, what: str, who: str, most: int, seconds: int, count: int = 1) -> None:
-        """Count something that somebody does; refused when it is more than `most` in the window."""
-        window = self._clock.ticks() // (seconds * 1_000_000_000)
-        began, taken = self._windows.get((what, who), (window, 0))
-        if began != window:
-            taken = 0
-        if taken + count > most:
-            raise Refused("too_many_requests", f"At most {most} in {seconds} s", retryAfter=seconds)
-        if len(self._windows) >= TRACKED_MAX:
-            self._windows.clear()
-        self._windows[what, who] = (window, taken + count)
+
+class Budget:
+    """So many of something for each in a window of time."""
+
+    def __init__(self, clock: Clock, most: int, seconds: int) -> None:
+        self._clock = clock
+        self._most = most
+        self._seconds = seconds
+        self._length = seconds * SECOND_NS
+        self._window = 0
+        self._taken: dict[str, int] = {}
+
+    def take(self, who: str, count: int = 1) -> None:
+        """Count something that somebody does; refused with `too_many_requests` when it is more than may be."""
+        window, since = divmod(self._clock.ticks(), self._length)
+        if window != self._window:
+            self._window, self._taken = window, {}
+        taken = self._taken.get(who, 0) + count
+        if taken > self._most:
+            rest = -((since - self._length) // SECOND_NS)
+            raise Refused("too_many_requests", f"At most {self._most} in {self._seconds} s", retryAfter=rest)
+        if taken == count and len(self._taken) >= TRACKED_MAX:
+            self._taken.clear()
+        self._taken[who] = taken
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Whom an address counts for: itself, or of IPv6 its network, as text."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network((address.partition("%")[0], PREFIX_BITS), strict=False))
+    except ValueError:
+        return address
 
 
 class Failures:
@@ -43,10 +79,10 @@ class Failures:
         self._clock = clock
         self._failed: dict[str, tuple[int, int, int]] = {}
 
-    def check(self, who: str) -> None:
-        """Refused while somebody has to wait."""
-        _, wait_until, _ = self._failed.get(who, (0, 0, 0))
-        missing = wait_until - self._clock.ticks()
+    def check(self, *who: str) -> None:
+        """Refused while one of these has to wait."""
+        until = max(self._failed.get(each, (0, 0, 0))[1] for each in who)
+        missing = until - self._clock.ticks()
         if missing > 0:
             seconds = -(-missing // SECOND_NS)
             raise Refused("too_many_requests", f"Too many failures: wait {seconds} s", retryAfter=seconds)

@@ -1,107 +1,24 @@
-"""The HTTP server: uvicorn with httptools, bounded heads, and a stop that leaves the writers their time."""
+"""The HTTP server: uvicorn with bounds, and a stop that leaves the writers their time."""
 
-import asyncio
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from borsa.errors import Refused
 from borsa.runtime.http.app import Application
 from borsa.runtime.http.call import Readiness
-from borsa.runtime.http.problem import MEDIA_TYPE, document
+from borsa.runtime.http.connection import BoundedProtocol, Patience
 from borsa.settings import Settings
-
-HEAD_BYTES_MAX = 64 * 1024
-"""Request line and headers together."""
 
 KEEP_ALIVE_SECONDS = 75
 BACKLOG_CONNECTIONS = 2048
-
-
-class GatheringTransport(asyncio.Transport):
-    """Hands over in one system call what is written in a turn of the event loop: uvicorn writes head and body apart."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = loop
-        self._parts: list[bytes | bytearray | memoryview] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take data, to be sent at the end of this turn."""
-        if not self._parts:
-            self._loop.call_soon(self._send)
-        self._parts.append(data)
-
-    def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
-
-    def close(self) -> None:
-        """Send what was written, and close."""
-        self._send()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Is it closed, or about to be?"""
-        return self._transport.is_closing()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What is known of the connection."""
-        return self._transport.get_extra_info(name, default)
-
-    def pause_reading(self) -> None:
-        """Take nothing from the client for now."""
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Take what the client sends again."""
-        self._transport.resume_reading()
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Answers 431 to a head without end. The parser has no bound of its own, and takes longer the longer it gets."""
-
-    _in_head = False
-    _head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client is there."""
-        super().connection_made(GatheringTransport(transport, self.loop))
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came, and count it while the head is not complete."""
-        super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self.transport.write(_head_too_large())
-            self.transport.close()
-
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        self._in_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        self._in_head = False
-        super().on_headers_complete()
-
-
-def _head_too_large() -> bytes:
-    body = document(Refused("headers_too_large"))
-    head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    return b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + head.encode() + body
+TICKS_A_LOOK = 10
+"""How many of uvicorn's ticks (of 0.1 s) go by between two looks for clients that stand still."""
 
 
 class Server(uvicorn.Server):
@@ -110,6 +27,15 @@ class Server(uvicorn.Server):
     def __init__(self, app: Application, settings: Settings, health: Readiness) -> None:
         super().__init__(_config(app, settings))
         self._health = health
+        self._patience = Patience(settings.head_seconds_max, settings.body_seconds_max, settings.answer_seconds_max)
+
+    async def on_tick(self, counter: int) -> bool:
+        """What is to be done now and then; whether to stop."""
+        if counter % TICKS_A_LOOK == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                connection.check(now, self._patience)  # type: ignore[union-attr]
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Take a signal: nothing new from now on."""
@@ -136,9 +62,11 @@ def _config(app: Application, settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what is wrong with a request, its client is told
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds_max,
     )

@@ -79,7 +79,7 @@ def _result(placement: Placement, markets: dict[str, Market]) -> OrderReply | Pr
 
 
 def _limit(call: Call, count: int) -> None:
-    call.means.limits.take("orders", call.identity.user_id, call.settings.orders_per_second, 1, count)
+    call.means.limits.orders_of_user.take(call.identity.user_id, count)
 
 
 def _asked(call: Call, body: NewOrder) -> PlaceOrder:

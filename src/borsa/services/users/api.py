@@ -16,6 +16,7 @@ from borsa.errors import Refused
 from borsa.runtime import keys
 from borsa.runtime.clock import time_text
 from borsa.runtime.http.call import Call
+from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.page import NEWEST, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
 from borsa.runtime.identity import Identity
@@ -63,7 +64,7 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 async def register(call: Call, body: Registration) -> UserReply:
     """POST /api/users/register and POST /api/users. Names that are taken can be found out, so slowly."""
-    call.means.limits.take("register", call.address, call.settings.registrations_per_minute, 60)
+    call.means.limits.registrations_of_address.take(network_of(call.address))
     model.check_user_name(body.user_name)
     model.check_email(body.email)
     # a repeat with its Idempotency-Key finds its own name taken: the deed will know it
@@ -226,20 +227,22 @@ async def delete_api_key(call: Call) -> None:
 
 
 async def _is_right(call: Call, user_name: str, kept: str | None, password: str) -> bool:
-    """Is this the password? Wrong ones are counted by name, known or not, and make the next one wait."""
-    settings, failures, who = call.settings, call.means.limits.failures, model.name_key(user_name)
+    """Is this the password? Wrong ones count for the name, known or not, and for the address: the next one waits."""
+    settings, failures = call.settings, call.means.limits.failures
+    who, where = f"name {model.name_key(user_name)}", f"address {network_of(call.address)}"
 
     def attempt() -> bool:
         # once more, where there is only one at a time: guesses that were sent all at once don't pass the count
-        failures.check(who)
+        failures.check(who, where)
         right = passwords.matches(kept, password)
         if right:
             failures.forgive(who)
         else:
             failures.add(who, settings.sign_in_failures_max, settings.sign_in_window_seconds)
+            failures.add(where, settings.address_sign_in_failures_max, settings.sign_in_window_seconds)
         return right
 
-    failures.check(who)
+    failures.check(who, where)
     return await passwords.SLOW.run(settings.password_queue_max, attempt)
 
 

@@ -3,12 +3,14 @@
 A password is normalised to Unicode NFC first, so that it is the same password on a keyboard that composes its accents
 and on one that does not; otherwise it is taken as it is, never cut. It is kept as Argon2id with the parameters that
 OWASP recommends. One hash costs about 30 ms and 19 MiB: they are made one at a time, on a thread of their own, and a
-bounded number of them may wait.
+bounded number of them may wait. That thread gives way to all others: who signs in waits, and not who trades.
 """
 
 import asyncio
 import base64
 import hashlib
+import os
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -96,11 +98,21 @@ def stretched(once: Once) -> Once:
     return Once(once.owner, once.key, slow)
 
 
+LANE_NICE = 10
+"""How far the thread stands back (as `nice` counts) where others want the processor, too."""
+
+
+def _stand_back() -> None:
+    # Linux has a priority for each thread; elsewhere the call would be about the whole process
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LANE_NICE)
+
+
 class SlowLane:
     """One thread, and a bounded queue before it."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="borsa-passwords")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="borsa-passwords", initializer=_stand_back)
         self._lock = threading.Lock()
         self._taken = 0
 
