@@ -81,6 +81,11 @@ def test_a_chunk_that_is_none_ends_the_request(shared_exchange: Running, size: b
     assert problem(answer) == (400, "malformed_request")
 
 
+def test_what_comes_after_the_length_that_was_told_is_no_part_of_the_body(shared_exchange: Running) -> None:
+    head = b"POST /api/users/login HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
+    assert problem(said(shared_exchange, head + b'{"userName": "admin"}')) == (400, "malformed_request")
+
+
 def test_what_stands_in_a_body_is_no_further_request(shared_exchange: Running) -> None:
     inner = b"GET /api/markets HTTP/1.1\r\nhost: x\r\n\r\n"
     outer = GET + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(inner)

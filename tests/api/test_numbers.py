@@ -193,6 +193,18 @@ def test_whatever_is_no_number_of_the_grammar_is_refused_by_name(
     assert not any(found), "\n".join(filter(None, found))
 
 
+@pytest.mark.parametrize("name", ["price", "quantity"])
+def test_a_batch_reads_numbers_as_strictly_as_a_single_order(stage: Stage, name: str) -> None:
+    fine = {"symbol": "BTC-USD", "type": "buy", "quantity": "0.01", "price": "45000"}
+    wrong: list[object] = [*WRONG, *(text for text in WRONG_STRINGS if "\\" not in text), "0", "0.0000000001"]
+    wrong += ["1\n", "\u00a05", "1\x00", True, False, [], ["1"], {}, {"value": 1}, 10**30, -1, 0, 0.0000001]
+    results = stage.owner.post("/api/orders/batch", {"orders": [fine | {name: each} for each in wrong]}, 200)["results"]
+    assert len(results) == len(wrong)
+    found = [(each, result) for each, result in zip(wrong, results, strict=True) if result.get("status") != 422]
+    assert not found
+    assert {error["field"] for result in results for error in result["errors"]} == {name}
+
+
 @pytest.mark.parametrize("literal", ['"0.01"', "0.01", '"0.010"', "0.0100"])
 def test_an_exact_literal_is_taken_as_it_stands(stage: Stage, literal: str) -> None:
     body = f'{{"symbol": "BTC", "type": "buy", "quantity": {literal}, "price": {literal.replace("0.01", "50000.10")}}}'

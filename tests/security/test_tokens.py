@@ -6,9 +6,11 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -204,6 +206,39 @@ def test_an_access_token_is_no_refresh_token(forger: Forger) -> None:
     guessed = forger.running.http.post("/api/users/refresh_token", json={"refreshToken": "x"})
     assert refreshed.status_code == 401
     assert refreshed.json() == guessed.json()
+
+
+def test_an_old_refresh_token_used_many_times_at_once_ends_everything_of_its_session(
+    shared_exchange: Running,
+) -> None:
+    person = shared_exchange.person()
+    tokens = [person.tokens]
+    for _ in range(2):
+        tokens.append(refreshed(shared_exchange, tokens[-1]["refreshToken"]).json())
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: refreshed(shared_exchange, tokens[0]["refreshToken"]), range(20)))
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.content for answer in answers}) == 1
+    assert [_status(shared_exchange, each["accessToken"]) for each in tokens] == [401, 401, 401]
+    assert refreshed(shared_exchange, tokens[-1]["refreshToken"]).status_code == 401
+
+
+def test_refreshing_and_reusing_at_once_leaves_no_session_that_nobody_knows_of(shared_exchange: Running) -> None:
+    person = shared_exchange.person()
+    newest = refreshed(
+        shared_exchange, refreshed(shared_exchange, person.tokens["refreshToken"]).json()["refreshToken"]
+    )
+    given = [person.tokens["refreshToken"], newest.json()["refreshToken"]] * 10
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda token: refreshed(shared_exchange, token), given))
+    for answer in answers:
+        if answer.status_code == 200:
+            assert _status(shared_exchange, answer.json()["accessToken"]) == 401
+            assert refreshed(shared_exchange, answer.json()["refreshToken"]).status_code == 401
+
+
+def refreshed(running: Running, token: str) -> httpx.Response:
+    return running.http.post("/api/users/refresh_token", json={"refreshToken": token})
 
 
 def test_a_token_of_a_deleted_user_is_refused(shared_exchange: Running) -> None:
