@@ -104,10 +104,11 @@ def test_nothing_is_upgraded(shared_exchange: Running, upgrade: bytes) -> None:
     [
         b"".join(b"h%d: v\r\n" % at for at in range(10_000)),
         b"a:\r\n" * 250,
+        b"a: " + b"y" * 70_000 + b"\r\n",
         b"a: " + b"y" * 200_000 + b"\r\n",
         b"x: " + b"y" * 4_000_000 + b"\r\n",
     ],
-    ids=["10,000 headers", "250 tiny ones", "a long one", "a huge one"],
+    ids=["10,000 headers", "250 tiny ones", "a long one", "a longer one", "a huge one"],
 )
 def test_too_much_of_a_head_is_answered_431_and_closed(shared_exchange: Running, head: bytes) -> None:
     answer = said(shared_exchange, GET + head + b"\r\n")
@@ -119,6 +120,14 @@ def test_too_much_of_a_head_is_answered_431_and_closed(shared_exchange: Running,
 def test_a_head_without_end_is_answered_431_and_closed(shared_exchange: Running) -> None:
     answer = said(shared_exchange, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 65_536)
     assert problem(answer) == (431, "headers_too_large")
+
+
+def test_many_requests_in_one_piece_are_no_long_head(shared_exchange: Running) -> None:
+    """However the pieces are cut, also in the middle of the last head."""
+    ask = GET + b"x: " + b"y" * 1_000 + b"\r\n\r\n"
+    last = GET + b"connection: close\r\n\r\n"
+    answer = said(shared_exchange, ask * 250 + last)
+    assert (answer.count(b"HTTP/1.1 200 OK"), answer.count(b"HTTP/1.1 ")) == (251, 251)
 
 
 def test_a_hundred_headers_are_fine(shared_exchange: Running) -> None:

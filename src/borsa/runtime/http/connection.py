@@ -97,7 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _awaited = Awaited.HEAD
     _messages = 0
     _head_bytes = 0
-    _piece_is_long = False
+    _may_be_long = False
     _fault: Refused | None = None
     _seen: tuple[Awaited, int] = (Awaited.NOTHING, 0)
     _since = 0.0
@@ -111,10 +111,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and count it while the head is not complete."""
-        self._piece_is_long = len(data) > HEAD_BYTES_MAX
+        messages, in_body = self._messages, self._awaited is Awaited.BODY
+        self._may_be_long = self._head_bytes + len(data) > HEAD_BYTES_MAX
         super().data_received(data)
         if self._awaited is not Awaited.HEAD:
             return
+        begun = self._messages - messages
+        if begun > 1 or (begun and in_body):
+            return  # this head began somewhere in this piece; what comes next is counted
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
             self._refuse(Refused("headers_too_large"))
@@ -123,12 +127,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head begins."""
         self._awaited = Awaited.HEAD
         self._messages += 1
-        self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        if len(self.headers) > HEADERS_MAX or (self._piece_is_long and self._head_size() > HEAD_BYTES_MAX):
+        self._head_bytes = 0
+        if len(self.headers) > HEADERS_MAX or (self._may_be_long and self._head_size() > HEAD_BYTES_MAX):
             self._fault = Refused("headers_too_large")
             raise self._fault  # the parser stops, and reports a fault
         self._awaited = Awaited.BODY
