@@ -2,12 +2,13 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.api.stage import an_order
+from borsa.services.users import passwords
 from tests.support.running import Person, Running, until
 
 
@@ -115,17 +116,27 @@ def test_between_two_requests_a_client_may_take_its_time(impatient: Running) -> 
         assert quiet.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_that_waits_for_a_verdict_is_not_slow(impatient: Running) -> None:
-    """A stop order gets its verdict when it is triggered; until then there is nothing that the client could do."""
-    person = impatient.person(USD="1000")
-    with connected(impatient) as slow, connected(impatient) as waiting:
-        body = json.dumps(an_order()).encode()
-        head = f"POST /api/orders HTTP/1.1\r\nhost: x\r\nauthorization: {person.headers['authorization']}\r\n"
-        whole = f"{head}prefer: wait=10\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-        waiting.sendall(whole + whole[:20])
-        slow.sendall(b"GET")
-        refused(all_of(slow), 408, "request_timeout")
-        assert waiting.recv(65536).startswith(b"HTTP/1.1 201")
+def test_a_client_that_waits_for_us_is_not_slow(impatient: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not one that has begun its next request meanwhile."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def long_lasting(_kept: str | None, _password: str) -> bool:
+        asked.set()
+        return go_on.wait(60) and False
+
+    monkeypatch.setattr(passwords, "matches", long_lasting)
+    body = b'{"userName": "nobody", "password": "wrong"}'
+    head = b"POST /api/users/login HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with connected(impatient) as waiting:
+        waiting.sendall(head + body + head[:20])
+        assert asked.wait(30)
+        for _ in range(2):
+            with connected(impatient) as slow:
+                slow.sendall(b"GET")
+                refused(all_of(slow), 408, "request_timeout")
+        go_on.set()
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 401")
+        assert all_of(waiting).startswith(b"HTTP/1.1 408")
 
 
 def test_slow_clients_hold_up_nobody(impatient: Running) -> None:
