@@ -32,7 +32,8 @@ def problem(answer: bytes) -> tuple[int, str]:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1, answer
     assert b"\r\ncontent-type: application/problem+json\r\n" in head
-    assert b"\r\nconnection: close" in head
+    for header in (b"connection: close", b"x-content-type-options: nosniff", b"cache-control: no-store"):
+        assert b"\r\n" + header in head
     document = json.loads(body)
     assert head.startswith(b"HTTP/1.1 %d " % document["status"])
     return document["status"], document["code"]

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from borsa.runtime.keys import KEY_FILE
 from borsa.runtime.vault import vault_in
 from tests.api.stage import problem
-from tests.support.running import Person, Running, until
+from tests.support.process import Process
+from tests.support.running import Person, Reached, Running, until
 
 ORDER = {"symbol": "BTC-USD", "type": "buy", "quantity": "0.001", "price": "45000"}
 LIST = "/api/orders?symbol=BTC-USD&status=open&limit=5"
@@ -25,7 +26,7 @@ LIST = "/api/orders?symbol=BTC-USD&status=open&limit=5"
 class Program:
     """Somebody's bot: has a key, and signs."""
 
-    def __init__(self, running: Running, made: Any, sign: Callable[[bytes], bytes]) -> None:
+    def __init__(self, running: Reached, made: Any, sign: Callable[[bytes], bytes]) -> None:
         self.running = running
         self.key_id: str = made["keyId"]
         self._sign = sign
@@ -60,7 +61,7 @@ class Program:
         return None if answer.status_code == 503 else answer
 
 
-def program(running: Running, person: Person, kind: str, **more: Any) -> Program:
+def program(running: Reached, person: Person, kind: str, **more: Any) -> Program:
     """A bot with a new key."""
     body = {"label": "bot", "scopes": ["read", "trade"], "type": kind} | more
     if kind == "ed25519":
@@ -329,6 +330,21 @@ def test_the_secret_of_a_signing_key_is_no_token_and_the_secret_of_a_token_signs
 def test_a_key_that_can_not_sign_is_refused(owner: Person, change: dict[str, Any], field: str) -> None:
     answer = owner.call("POST", "/api/users/api-keys", {"label": "bot"} | change)
     assert problem(answer, 422)["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize("processes", ["2", "3"])
+def test_the_door_verifies_also_where_users_is_another_process(tmp_path: Path, processes: str) -> None:
+    with Process(tmp_path / "data", processes=processes) as running:
+        person = running.person(USD="1000")
+        bots = [program(running, person, kind) for kind in ("hmac", "ed25519")]
+        for bot in bots:
+            assert bot.call("POST", "/api/orders", ORDER).status_code == 201
+            assert bot.call("GET", "/api/orders").json()["data"]
+            assert bot.sent("GET", LIST, bot.signed("GET", "/api/trades")).status_code == 401
+            headers = bot.signed("DELETE", "/api/orders")
+            assert [bot.sent("DELETE", "/api/orders", headers).status_code for _ in range(2)] == [200, 409]
+            assert person.call("DELETE", f"/api/users/api-keys/{bot.key_id}").status_code == 204
+            until(lambda bot=bot: bot.call("GET", LIST).status_code == 401, "the end of the key")  # type: ignore[misc]
 
 
 # at rest -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 """Headers of one request."""
 
+_HEADERS = (
+    f"content-type: {MEDIA_TYPE}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n"
+)
+
 
 class GatheringTransport(asyncio.Transport):
     """Hands over in one system call what is written in a turn of the event loop: uvicorn writes head and body apart."""
@@ -159,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         body = document(refused)
-        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        head = f"{_HEADERS}content-length: {len(body)}\r\n\r\n"
         self.transport.write(STATUS_LINE[refused.status] + head.encode() + body)
         self.transport.close()
 
