@@ -304,6 +304,33 @@ DAMAGES = {
         "INSERT INTO notifications SELECT 'again' || notification_id, user_id, kind, data, origin, created_at"
         " FROM notifications WHERE origin IS NOT NULL",
     ),
+    "an act is changed": ("F10", "wallets", "UPDATE actions SET author = 'x' WHERE sequence = 2"),
+    "what an act said is changed": (
+        "F10",
+        "wallets",
+        "UPDATE actions SET details = CAST(replace(CAST(details AS TEXT), '-5', '-6') AS BLOB)",
+    ),
+    "an act is lost": ("F10", "orders", "DELETE FROM actions WHERE sequence = 1"),
+    "an act is put in": (
+        "F10",
+        "trades",
+        "INSERT INTO actions SELECT sequence + 1, time, author, action, target, correlation, details, digest"
+        " FROM actions WHERE sequence = (SELECT max(sequence) FROM actions)",
+    ),
+    "acts change places": (
+        "F10",
+        "wallets",
+        "UPDATE actions SET sequence = 100 WHERE sequence = 1",
+        "UPDATE actions SET sequence = 1 WHERE sequence = 2",
+        "UPDATE actions SET sequence = 2 WHERE sequence = 100",
+    ),
+    "a digest is damaged": ("F10", "trades", "UPDATE actions SET digest = zeroblob(32) WHERE sequence = 1"),
+    "the newest act is cut off": (
+        "I-31",
+        "wallets",
+        "DELETE FROM actions WHERE sequence = (SELECT max(sequence) FROM actions)",
+    ),
+    "an adjustment by another": ("I-31", "wallets", "UPDATE entries SET author = 'x' WHERE kind = 'adjustment'"),
     "a notification too early": ("I-36", "notifications", "UPDATE cursors SET sequence = 1"),
 }
 

@@ -1,6 +1,7 @@
 """The tables of the code hold together: settings, errors, events and requests are all used, and all known."""
 
 import ast
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from borsa.app import SERVICES, routes
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED, Event
 from borsa.requests import ASKED
-from borsa.runtime.service import Batch
+from borsa.runtime.service import Batch, Service
 from borsa.settings import Settings, describe
 from tests.house.source import called, modules, strings
 
@@ -80,6 +81,13 @@ def test_every_request_is_answered_and_asked(request_type: type) -> None:
     assert answering == [request_type.answered_by]  # type: ignore[attr-defined]
     others = [f"services/{service.name}/*.py" for service in SERVICES if service.name not in answering]
     assert request_type.__name__ in _made_in(*others, "app.py", "runtime/*.py")
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_action_of_a_manifest_is_done_in_its_service(service: Service[Any]) -> None:
+    done = set().union(*map(strings, modules(f"services/{service.name}/[a-z]*.py")))
+    assert service.acts
+    assert not set(service.acts) - done
 
 
 def test_every_request_of_a_door_goes_to_its_own_service() -> None:

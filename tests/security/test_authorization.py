@@ -117,6 +117,7 @@ TABLE = [
     public("GET /asyncapi.json"),
     public("GET /docs"),
     admins("GET /api/events", 200),
+    admins("GET /api/actions", 200),
 ]
 # fmt: on
 

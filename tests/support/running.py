@@ -31,7 +31,9 @@ class Reached:
 
     def admin(self) -> "Person":
         """The admin that the first start made."""
-        return Person(self, "admin", ADMIN_PASSWORD).signed_in()
+        admin = Person(self, "admin", ADMIN_PASSWORD).signed_in()
+        admin.user_id = admin.get("/api/users/profile")["userId"]
+        return admin
 
     def person(self, name: str = "", **funds: str) -> "Person":
         """Somebody new, signed in, with play money: person(USD="1000", BTC="2")."""

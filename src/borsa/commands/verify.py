@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from borsa import app
-from borsa.commands.audit import books, followers, holds, ledger, lists, logs, orders, trades
+from borsa.commands.audit import actions, books, followers, holds, ledger, lists, logs, orders, trades
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment, NothingToAudit
@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *logs.CHECKS,
     *followers.CHECKS,
     *lists.CHECKS,
+    *actions.CHECKS,
 )
 
 RIGHT, WRONG, NOTHING = 0, 1, 2

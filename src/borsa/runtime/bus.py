@@ -18,10 +18,12 @@ Outcome = Any
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """Where an effect comes from: the id of the request that started it all, and of the event just before it."""
+    """Where an effect comes from: the id of the request that started it all, and of the event just before it; and the
+    id of the admin who asked, where it was one."""
 
     correlation: str
     causation: str | None = None
+    admin: str | None = None
 
 
 class Once(msgspec.Struct, frozen=True, gc=False):

@@ -30,6 +30,7 @@ class Asked(Message, frozen=True):
     correlation: str
     causation: str | None
     once: Once | None
+    admin: str | None = None
 
 
 class Told(Message, frozen=True):

@@ -77,7 +77,7 @@ class LinkedBus:
         """Put a question to the process at the other end of a link."""
         number = next(self._numbers)
         self._waiting[number] = (replies, token, type(request))
-        link.put(Asked(number, request, origin.correlation, origin.causation, once))
+        link.put(Asked(number, request, origin.correlation, origin.causation, once, origin.admin))
 
     def publish(self, source: str, events: Sequence[Recorded]) -> None:
         self._local.publish(source, events)
@@ -129,7 +129,7 @@ class LinkedBus:
         if isinstance(asked.request, DescribeProcess):
             link.put(outcome_message(asked.number, self._vitals()))
             return
-        origin = Origin(asked.correlation, asked.causation)
+        origin = Origin(asked.correlation, asked.causation, asked.admin)
         self._local.ask(asked.request, origin, self._askers[link], asked.number, asked.once)
 
     def _outcome(self, message: Told | Declined) -> tuple[Replies, Any, Outcome]:

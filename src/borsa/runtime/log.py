@@ -1,4 +1,4 @@
-"""The event log and the cursors: two tables that every service has beside its own.
+"""The tables that every service has beside its own: the event log, the cursors, what admins did, what was answered.
 
 The log is outbox, audit trail and replay source in one: a handler's events are appended in the transaction that makes
 them true, with sequences 1, 2, 3 and no gaps. A cursor is the last sequence that a consumer applied from a producer; it
@@ -30,6 +30,7 @@ def runtime_tables(metadata: sa.MetaData) -> None:
     """Add the tables that the runtime needs to a service's schema."""
     _log_table(metadata)
     _cursors_table(metadata)
+    actions_table(metadata)
     strict_table(
         "answers",
         metadata,
@@ -70,6 +71,24 @@ def _log_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("correlation", sa.Text, nullable=False),
         sa.Column("causation", sa.Text),
         sa.Column("data", sa.LargeBinary, nullable=False),
+    )
+
+
+def actions_table(metadata: sa.MetaData) -> sa.Table:
+    """What admins did (`actions.py`)."""
+    return strict_table(
+        "actions",
+        metadata,
+        sa.Column("sequence", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("time", INTEGER, nullable=False),
+        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("target", sa.Text, nullable=False),
+        sa.Column("correlation", sa.Text, nullable=False),
+        sa.Column("details", sa.LargeBinary, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Index("actions_by_time", "time", "sequence"),
+        sa.Index("actions_of_author", "author", "time", "sequence"),
     )
 
 

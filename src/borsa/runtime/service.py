@@ -65,6 +65,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     as `deed(tx, memory, fetch)`, where `fetch(source, after)` reads another service's log.
     `skips_poison`: an event that can't be handled is tried again and then set aside (a follower that can be rebuilt),
     instead of stopping the service (where skipping would break the books). `facts` say what it runs, for /healthz.
+    `acts` are the words for what admins do here, in the audit.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     answers: Mapping[type[Any], Deed | Many]
     consumes: Mapping[str, Mapping[type[Event], Deed] | Batch] = {}
     publishes: tuple[type[Event], ...] = ()
+    acts: tuple[str, ...] = ()
     starts: Sequence[Deed] = ()
     sweeps: Sequence[Sweep] = ()
     skips_poison: bool = False

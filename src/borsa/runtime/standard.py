@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -9,12 +10,14 @@ from msgspec import Meta
 
 from borsa import __version__
 from borsa.errors import Refused
+from borsa.money import UNITS_MAX
 from borsa.runtime import telemetry
+from borsa.runtime.actions import ActionReply, action_reply, actions_before
 from borsa.runtime.asyncapi import asyncapi_document
-from borsa.runtime.codec import encode
+from borsa.runtime.codec import UserId, encode
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.openapi import openapi_document, readable_page
-from borsa.runtime.http.page import PAGE_ROWS_MAX
+from borsa.runtime.http.page import PAGE_ROWS_MAX, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Answered, Route
 from borsa.runtime.log import CloudEvent, cloud_event, read_after
 from borsa.runtime.service import Service
@@ -92,6 +95,20 @@ class EventQuery(msgspec.Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)] = 100
 
 
+class ActionQuery(PageQuery, frozen=True):
+    """Whose actions, and in which service; all of them when nothing is said."""
+
+    service: str | None = None
+    author: UserId | None = None
+
+
+class ActionPage(msgspec.Struct, frozen=True, rename="camel"):
+    """What admins did, newest first."""
+
+    data: list[ActionReply]
+    next_cursor: str | None
+
+
 async def alive(call: Call) -> Alive:
     """GET /healthz"""
     return Alive("ok", __version__, dict(call.means.facts))
@@ -116,11 +133,43 @@ async def read_events(call: Call) -> EventPage:
     """GET /api/events"""
     query: EventQuery = call.query
     source = query.source.removeprefix("borsa/")
-    if source not in call.means.edge.services:
-        raise Refused("invalid_request", "must be the name of a service", field="source")
+    _check_service(call, source, "source")
     found = read_after(call.means.edge.reader(source), source, query.after, query.limit)
     more = len(found) == query.limit
     return EventPage([cloud_event(each) for each in found], found[-1].sequence if more else None)
+
+
+def _check_service(call: Call, name: str, field: str) -> None:
+    if name not in call.means.edge.services:
+        raise Refused("invalid_request", "must be the name of a service", field=field)
+
+
+FIRST_ACTION = (UNITS_MAX, "~", UNITS_MAX)
+"""Where the list of actions begins: later than every time, behind every service's name."""
+
+
+async def list_actions(call: Call) -> ActionPage:
+    """GET /api/actions"""
+    query: ActionQuery = call.query
+    if query.service is not None:
+        _check_service(call, query.service, "service")
+    services = sorted(call.means.edge.services) if query.service is None else [query.service]
+    after = after_cursor(query.cursor, FIRST_ACTION)
+    found = [each for service in services for each in _actions_after(call, service, after)]
+    found = sorted(found, key=itemgetter(0), reverse=True)[: query.limit]
+    return ActionPage([reply for _, reply in found], next_cursor(found, query.limit, itemgetter(0)))
+
+
+def _actions_after(
+    call: Call, service: str, after: tuple[int, str, int]
+) -> list[tuple[tuple[int, str, int], ActionReply]]:
+    """A service's part of a page, each with its place in the list of all services: by time, then by name."""
+    time, name, sequence = after
+    bounds = {-1: (time, UNITS_MAX), 0: (time, sequence), 1: (time - 1, UNITS_MAX)}
+    bound = bounds[(service > name) - (service < name)]
+    query: ActionQuery = call.query
+    found = actions_before(call.means.edge.reader(service), query.author, *bound, query.limit)
+    return [((each.time, service, each.sequence), action_reply(service, each)) for each in found]
 
 
 def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
@@ -159,6 +208,15 @@ def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
             "Replay the events of a service",
             query=EventQuery,
             reply=EventPage,
+        ),
+        Route(
+            "GET",
+            "/api/actions",
+            list_actions,
+            "admin",
+            "What admins did, in all services, newest first",
+            query=ActionQuery,
+            reply=ActionPage,
         ),
     ]
     return rows

@@ -1,8 +1,11 @@
-"""What a handler has in hand beside its memory: the time, fresh ids, and the log to publish to."""
+"""What a handler has in hand beside its memory: the time, fresh ids, the log to publish to, and the audit."""
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from borsa.events import Event
+from borsa.runtime.actions import EXCHANGE, Actions
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.log import Recorded, recorded, row_of
@@ -16,15 +19,18 @@ class Transaction:
     `correlation` is the id of the request that started it all.
     """
 
-    def __init__(self, source: str, session: Session, log: sa.Table, newest: tuple[int, int], clock: Clock) -> None:
+    def __init__(
+        self, source: str, session: Session, tables: Mapping[str, sa.Table], newest: tuple[int, int], clock: Clock
+    ) -> None:
         self._committed, newest_time = newest
         # not before the newest event, also when the clock went back while nothing ran
         self.now = max(newest_time, clock.now())
         self.correlation = ""
-        self._causation: str | None = None
+        self._origin = Origin("")
         self._cause: Recorded | None = None
         self._source = source
-        self._log = session.journal_of(log, row_of)
+        self._log = session.journal_of(tables["log"], row_of)
+        self._actions = Actions(source, session, tables["actions"])
         self._clock = clock
 
     @property
@@ -44,7 +50,7 @@ class Transaction:
     def for_origin(self, origin: Origin) -> None:
         """What follows comes from a request, a sweep or a start."""
         self.correlation = origin.correlation
-        self._causation = origin.causation
+        self._origin = origin
         self._cause = None
 
     def for_event(self, cause: Recorded) -> None:
@@ -55,7 +61,12 @@ class Transaction:
     @property
     def causation(self) -> str | None:
         """The id of the event just before ("orders/7"); None for what nothing but a request caused."""
-        return self._causation if self._cause is None else self._cause.id
+        return self._origin.causation if self._cause is None else self._cause.id
+
+    @property
+    def admin(self) -> str | None:
+        """The admin who asked for what happens now; None when it was a user, an event or a sweep."""
+        return self._origin.admin if self._cause is None else None
 
     def new_id(self) -> str:
         """A fresh UUIDv7."""
@@ -68,6 +79,10 @@ class Transaction:
         fresh = recorded(self._source, sequence, self.now, self.correlation, self.causation, event)
         events.append(fresh)
         return fresh
+
+    def act(self, action: str, target: str, **details: object) -> None:
+        """Write into the audit what the admin who asked did to what; in this transaction."""
+        self._actions.add(self.now, self.admin or EXCHANGE, self.correlation, action, target, details)
 
     def committed(self, events: list[Recorded]) -> None:
         """These events are on disk."""

@@ -55,7 +55,7 @@ class Writer:
         self._tries_max = settings.event_tries_max
         self._session = Session(connection, settings.cached_records_max)
         tables = service.tables.tables
-        self._tx = Transaction(service.name, self._session, tables["log"], newest(connection), clock)
+        self._tx = Transaction(service.name, self._session, tables, newest(connection), clock)
         self._answers = Answers(self._session, tables["answers"])
         self._dead = self._session.records(tables["dead_letters"], DeadLetter)
         self.streams = Streams(

@@ -88,7 +88,7 @@ class Endpoint:
             means,
             route.service,
             identity,
-            Origin(request_id),
+            Origin(request_id, admin=identity.user_id if identity is not None and identity.is_admin else None),
             scope.get("path_params") or {},
             self._query(scope),
             scope,

@@ -32,6 +32,7 @@ NOTIFICATIONS: Service[Memory] = Service(
         "wallets": {WalletUpdated: handlers.on_wallet_updated},
         "portfolios": {PortfolioUpdated: handlers.on_portfolio_updated},
     },
+    acts=("notification.sent",),
     skips_poison=True,
     background=Sender,
 )

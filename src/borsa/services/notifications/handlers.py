@@ -187,6 +187,7 @@ def send_message(tx: Transaction, memory: Memory, request: SendMessage) -> Askin
     told = notify(tx, memory, request.user_id, model.MESSAGE, facts)
     if told is None:
         raise _no_such_user()
+    tx.act("notification.sent", told.notification_id, userId=request.user_id)
     return Told(told, None)
 
 

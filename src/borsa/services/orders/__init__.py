@@ -58,5 +58,6 @@ ORDERS: Service[Memory] = Service(
         MarketCreated,
         MarketUpdated,
     ),
+    acts=("market.created", "market.changed", "order.cancel_requested", "cross.requested", "block_trade.agreed"),
     starts=(handlers.first_start, handlers.forget_lost_amendments),
 )

@@ -39,7 +39,13 @@ def cross_orders(tx: Transaction, memory: Memory, request: CrossOrders) -> Reque
         quantity=market.quantity_text(quantity),
         price=market.price_text(price),
     )
+    _act(tx, "cross.requested", event)
     return Requested(tx.publish(event).id)
+
+
+def _act(tx: Transaction, action: str, event: CrossRequested | BlockTradeAgreed) -> None:
+    said = {"sellOrderId": event.sell_order_id, "quantity": event.quantity, "price": event.price}
+    tx.act(action, event.order_id, symbol=event.symbol, **said)
 
 
 def _check_crossable(buy: Order, sell: Order, quantity: int, price: int) -> None:
@@ -87,6 +93,7 @@ def agree_block_trade(tx: Transaction, memory: Memory, request: AgreeBlockTrade)
         quantity=market.quantity_text(quantity),
         price=market.price_text(price),
     )
+    _act(tx, "block_trade.agreed", event)
     return Requested(tx.publish(event).id)
 
 

@@ -114,6 +114,8 @@ def cancel_order(tx: Transaction, memory: Memory, asked: CancelOrder) -> OrderSt
         raise Refused("order_filled")
     if order.is_closed and order.status != CANCELLED:
         raise Refused("order_closed", f"The order is {order.status}")
+    if tx.admin not in (None, order.user_id):
+        tx.act("order.cancel_requested", str(order.order_id), userId=order.user_id, symbol=order.symbol)
     return OrderState(_request_cancel(tx, memory, order), market)
 
 
@@ -252,7 +254,9 @@ def create_market(tx: Transaction, memory: Memory, request: CreateMarket) -> Mar
     number = max((each.number for each in memory.markets()), default=0) + 1
     market = markets.admit(msgspec.structs.replace(request.market, number=number))
     memory.put_market(market)
-    tx.publish(publishing.market_created(market))
+    event = publishing.market_created(market)
+    tx.publish(event)
+    tx.act("market.created", market.symbol, market=event)
     return market
 
 
@@ -265,7 +269,9 @@ def change_market(tx: Transaction, memory: Memory, request: ChangeMarket) -> Mar
         "state": request.state,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    market = markets.admit(msgspec.structs.replace(memory.market(request.symbol), **changes))
+    before = memory.market(request.symbol)
+    market = markets.admit(msgspec.structs.replace(before, **changes))
     memory.put_market(market)
     tx.publish(publishing.market_updated(market))
+    tx.act("market.changed", market.symbol, **publishing.market_changes(before, market))
     return market

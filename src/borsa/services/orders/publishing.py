@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from borsa import money
 from borsa.events import MarketCreated, MarketUpdated, OrderCancelled, OrderCreated, OrderUpdated
 from borsa.markets import ASSET_SCALE, PRICE_SCALE, Market, amount_text
@@ -80,6 +82,12 @@ def market_created(market: Market) -> MarketCreated:
 def market_updated(market: Market) -> MarketUpdated:
     """A market that changed."""
     return MarketUpdated(**market_texts(market))
+
+
+def market_changes(before: Market, after: Market) -> dict[str, Any]:
+    """What of a market is another than before."""
+    old, new = (msgspec.to_builtins(market_updated(market)) for market in (before, after))
+    return {name: {"before": old[name], "after": new[name]} for name in new if new[name] != old[name]}
 
 
 def market_texts(market: Market) -> dict[str, Any]:

@@ -22,5 +22,6 @@ PORTFOLIOS: Service[Memory] = Service(
         "wallets": {WalletUpdated: handlers.on_wallet_updated},
     },
     publishes=(PortfolioUpdated,),
+    acts=("portfolio.created", "portfolio.renamed", "portfolio.deleted"),
     skips_poison=True,
 )

@@ -137,6 +137,7 @@ def create_portfolio(tx: Transaction, memory: Memory, request: CreatePortfolio) 
     if request.product is not None:
         opening = Position(request.quantity, request.cost)
         _hold(tx, memory, portfolio.portfolio_id, portfolio.user_id, request.product, opening)
+    _act(tx, "portfolio.created", portfolio, name=portfolio.name, product=request.product)
     return memory.state(portfolio)
 
 
@@ -157,6 +158,7 @@ def rename_portfolio(tx: Transaction, memory: Memory, request: RenamePortfolio) 
         portfolio = msgspec.structs.replace(portfolio, name=request.name, version=tx.last_sequence + 1)
         memory.portfolios.put(portfolio)
         _tell(tx, portfolio, model.RENAMED)
+    _act(tx, "portfolio.renamed", portfolio, name=portfolio.name)
     return memory.state(portfolio)
 
 
@@ -166,7 +168,12 @@ def delete_portfolio(tx: Transaction, memory: Memory, request: DeletePortfolio) 
     if portfolio.is_default:
         raise Refused("default_portfolio")
     _remove(tx, memory, portfolio)
+    _act(tx, "portfolio.deleted", portfolio, name=portfolio.name)
     return DONE
+
+
+def _act(tx: Transaction, action: str, portfolio: Portfolio, **details: object) -> None:
+    tx.act(action, portfolio.portfolio_id, userId=portfolio.user_id, **details)
 
 
 def _portfolio(memory: Memory, portfolio_id: str) -> Portfolio:

@@ -36,6 +36,7 @@ TRADES: Service[Memory] = Service(
         CrossRejected,
         TradeBusted,
     ),
+    acts=("trade.annotated", "trade.bust_asked", "trade.busted", "trade.bust_refused"),
     starts=(handlers.recover,),
     facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
     sweeps=(Sweep(5, handlers.finish_busts),),

@@ -87,7 +87,7 @@ def read_depth(_: Transaction, memory: Memory, request: ReadDepth) -> Depth:
     return Depth(*memory.engine.depth(request.symbol, request.levels))
 
 
-def annotate(_: Transaction, memory: Memory, request: Annotate) -> Trade:
+def annotate(tx: Transaction, memory: Memory, request: Annotate) -> Trade:
     """Change the note or the tags of a trade."""
     trade = _trade(memory, request.trade_id)
     if request.note is not None:
@@ -95,6 +95,7 @@ def annotate(_: Transaction, memory: Memory, request: Annotate) -> Trade:
     if request.tags is not None:
         trade = msgspec.structs.replace(trade, tags="\n".join(request.tags))
     memory.trades.put(trade)
+    tx.act("trade.annotated", str(trade.trade_id), note=trade.note, tags=trade.tags.splitlines())
     return trade
 
 
@@ -104,7 +105,11 @@ def bust_trade(tx: Transaction, memory: Memory, request: BustTrade) -> Asking:
     if trade.status != EXECUTED:
         raise Refused("already_busted")
     memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason))
-    return (yield from _reverse(tx, memory, request.trade_id))
+    tx.act("trade.bust_asked", str(request.trade_id), reason=request.reason)
+    outcome = yield from _reverse(tx, memory, request.trade_id)
+    refused = isinstance(outcome, Refused)
+    tx.act("trade.bust_refused" if refused else "trade.busted", str(request.trade_id), reason=request.reason)
+    return outcome
 
 
 def finish_busts(tx: Transaction, memory: Memory) -> Asking:

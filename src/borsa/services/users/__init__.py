@@ -27,6 +27,7 @@ USERS: Service[Memory] = Service(
     },
     consumes={},
     publishes=(UserCreated, UserUpdated, UserDeleted, AccessRevoked),
+    acts=("user.changed", "user.deletion_asked", "user.deleted", "user.deletion_refused"),
     starts=(handlers.first_start,),
     sweeps=(Sweep(5, handlers.resume_deletions), Sweep(60, handlers.forget_sessions)),
 )

@@ -107,6 +107,8 @@ def change_user(tx: Transaction, memory: Memory, request: ChangeUser) -> User:
     if after is user:
         return user
     _keep_an_admin(memory, user, after)
+    if tx.admin is not None:
+        tx.act("user.changed", user.user_id, **model.what_changed(user, after, request))
     if request.password_hash is not None:
         _replace_password(memory, user, request.password_hash, request.verified_hash)
     memory.users.put(after)
@@ -154,7 +156,12 @@ def delete_user(tx: Transaction, memory: Memory, request: DeleteUser) -> Deletin
     closing = replace(user, status="closing", updated_at=tx.now)
     _keep_an_admin(memory, user, closing)
     memory.users.put(closing)
-    return (yield from _close(tx, memory, user.user_id))
+    if tx.admin is not None:
+        tx.act("user.deletion_asked", user.user_id)
+    outcome = yield from _close(tx, memory, user.user_id)
+    if tx.admin is not None:
+        tx.act("user.deletion_refused" if isinstance(outcome, Refused) else "user.deleted", user.user_id)
+    return outcome
 
 
 def resume_deletions(tx: Transaction, memory: Memory) -> Deleting:

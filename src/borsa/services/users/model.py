@@ -277,6 +277,17 @@ def changed(user: User, request: ChangeUser, now: int) -> User:
     return user if after == user and not new_password else replace(after, updated_at=now)
 
 
+def what_changed(user: User, after: User, request: ChangeUser) -> dict[str, object]:
+    """What an admin changed, for the audit, which is for ever: what is personal is named and not repeated."""
+    personal = {
+        "userName": after.name != user.name,
+        "email": after.email != user.email,
+        "password": request.password_hash is not None,
+    }
+    changes: dict[str, object] = {"changed": [name for name, is_so in personal.items() if is_so]}
+    return changes if after.role == user.role else changes | {"role": {"before": user.role, "after": after.role}}
+
+
 def loses_admin(user: User, after: User) -> bool:
     """Is this an admin who will be one no longer?"""
     return is_acting_admin(user) and not is_acting_admin(after)

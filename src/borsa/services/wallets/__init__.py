@@ -45,6 +45,7 @@ WALLETS: Service[Memory] = Service(
         },
     },
     publishes=(WalletUpdated,),
+    acts=("wallet.adjusted", "wallet.closed"),
     starts=(handlers.first_start,),
     sweeps=(Sweep(2, handlers.confirm_holds),),
 )

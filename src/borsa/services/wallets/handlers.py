@@ -284,7 +284,7 @@ def open_wallet(tx: Transaction, memory: Memory, request: OpenWallet) -> Wallet:
     return wallet
 
 
-def close_wallet(_: Transaction, memory: Memory, request: CloseWallet) -> Done:
+def close_wallet(tx: Transaction, memory: Memory, request: CloseWallet) -> Done:
     """Close an empty wallet; its history stays."""
     wallet = _wallet(memory, request.wallet_id, request.user_id)
     if wallet.is_default:
@@ -292,6 +292,8 @@ def close_wallet(_: Transaction, memory: Memory, request: CloseWallet) -> Done:
     if left := _left(memory, wallet):
         raise Refused("wallet_not_empty", f"The wallet still holds {left}")
     memory.wallets.put(msgspec.structs.replace(wallet, state=CLOSED))
+    if tx.admin not in (None, wallet.user_id):
+        tx.act("wallet.closed", wallet.wallet_id, userId=wallet.user_id)
     return DONE
 
 
@@ -332,7 +334,10 @@ def deposit(tx: Transaction, memory: Memory, request: Deposit) -> WalletState:
         _check_daily_cap(tx, memory, request)
     moves = model.deposit_moves(wallet.wallet_id, request.asset, request.delta)
     cause = Cause(kind=request.kind, reference=tx.correlation, reason=request.reason)
-    post(tx, memory, moves, cause, author=request.author)
+    entry_id = post(tx, memory, moves, cause, author=request.author)
+    if request.kind == "adjustment":
+        said = {"asset": request.asset, "delta": amount_text(request.asset, request.delta), "reason": request.reason}
+        tx.act("wallet.adjusted", wallet.wallet_id, entryId=str(entry_id), **said)
     wallet = _wallet(memory, request.wallet_id, request.user_id)
     return WalletState(wallet, memory.balances_of(wallet))
 

@@ -1,0 +1,11 @@
+"""What admins did, each act sealing all before it."""
+
+from borsa.runtime.actions_schema import make_actions
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make the table; what was done before is not in it."""
+    make_actions()

@@ -1,0 +1,81 @@
+"""The chain of actions: dense, taken back with the deed that acted, and carried on by the next start."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from borsa.runtime.actions import START, Action, Actions, actions_before, sealed
+from borsa.runtime.session import Session
+from borsa.runtime.sqlite import SqliteConnection, SqliteReader
+from tests.runtime.toys import ALPHA
+
+EVER = 2**62
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "alpha.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    ALPHA.create_all(engine)
+    engine.dispose()
+    return path
+
+
+class Opened:
+    """A session with its actions, as a writer has it."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = Session(SqliteConnection(path), 100)
+        self.actions = Actions("alpha", self.session, ALPHA.tables["actions"])
+
+    def act(self, target: str) -> None:
+        self.actions.add(7, "ann", "request-1", "thing.changed", target, {"reason": "why"})
+
+
+def kept(path: Path) -> list[Action]:
+    """What is on disk, oldest first."""
+    reader = SqliteReader(path)
+    found = actions_before(reader, None, EVER, EVER, 1000)[::-1]
+    reader.close()
+    return found
+
+
+def test_what_was_taken_back_leaves_no_gap(path: Path) -> None:
+    opened = Opened(path)
+    opened.act("one")
+    mark = opened.session.mark()
+    opened.act("never")
+    opened.session.back_to(mark)
+    opened.act("two")
+    opened.session.commit()
+    opened.act("three")
+    opened.session.commit()
+    opened.session.close()
+    assert [(each.sequence, each.target) for each in kept(path)] == [(1, "one"), (2, "two"), (3, "three")]
+
+
+def test_each_row_seals_all_before_it(path: Path) -> None:
+    for target in ("one", "two", "three"):
+        opened = Opened(path)
+        opened.act(target)
+        opened.session.commit()
+        opened.session.close()
+    before = START
+    for row in kept(path):
+        text = (
+            f'["alpha",{row.sequence},7,"ann","thing.changed","{row.target}","request-1","{{\\"reason\\":\\"why\\"}}"]'
+        )
+        assert row.digest == hashlib.sha256(before + text.encode()).digest()
+        before = row.digest
+
+
+@pytest.mark.parametrize("name", [name for name in Action.__struct_fields__ if name != "digest"])
+def test_every_column_is_sealed(name: str) -> None:
+    row = Action(1, 7, "ann", "thing.changed", "one", "request-1", b"{}", b"")
+    value = getattr(row, name)
+    other = msgspec.structs.replace(row, **{name: value * 2})
+    assert sealed(START, "alpha", other) != sealed(START, "alpha", row)
+    assert sealed(START, "beta", row) != sealed(START, "alpha", row)
