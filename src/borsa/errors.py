@@ -71,7 +71,9 @@ ERRORS: Mapping[str, Error] = {
     "too_many_wallets": Error(422, "The user has as many wallets as are allowed"),
     "wallet_closed": Error(409, "The wallet is closed"),
     "above_cap": Error(422, "The amount is above the cap"),
-    "approval_needed": Error(422, "The amount is above what one admin may post a day"),
+    "above_custody": Error(422, "More would be owed to users than is in custody"),
+    "own_approval": Error(403, "Another admin must approve what one asked for"),
+    "approval_closed": Error(409, "The adjustment is approved, rejected or expired"),
     "amount_too_large": Error(422, "The amount is too large to be kept exactly"),
     "sandbox_off": Error(403, "The sandbox is off: there is no play money here"),
     # portfolios

@@ -88,6 +88,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     adjustment_daily_max: Annotated[
         Amount, _about("What admins may post without a second admin, of one asset in a day")
     ] = "100000000"
+    approval_hours: Annotated[Count, _about("How long an adjustment waits for the second admin")] = 24
+    custody: Annotated[
+        str,
+        _about("What is held for users, as BTC=1000,USD=5000000: no more can be owed; no bound for other assets"),
+        Meta(pattern=r"^([A-Z0-9]{1,12}=[0-9]{1,10}(\.[0-9]{1,8})?(,(?!\Z)|\Z))*\Z"),
+    ] = ""
     wallets_max: Annotated[Count, _about("Open wallets of one user")] = 100
     unconfirmed_hold_seconds: Annotated[CountOrNone, _about("Age at which a hold without an order is asked about")] = 5
 

@@ -24,6 +24,7 @@ class Stage:
         self.admin = running.admin()
         self.owner = running.person(USD="1000000", BTC="100")
         self.other = running.person(USD="1000000", BTC="100")
+        self.second: Person | None = None
         self.key = self.api_key(self.owner, "read")
 
     def api_key(self, person: Person, *scopes: str) -> dict[str, str]:
@@ -62,6 +63,18 @@ class Stage:
         """An empty further wallet of the owner."""
         wallet: str = self.owner.post("/api/wallets", {"name": "further"})["walletId"]
         return wallet
+
+    def approval(self) -> str:
+        """An adjustment that another admin asked for, and that waits for a second one."""
+        if self.second is None:
+            self.second = self.running.person()
+            self.admin.call("PUT", f"/api/users/{self.second.user_id}", {"role": "admin"})
+            self.second.signed_in()
+        body = {"asset": "USD", "delta": "+100000001", "reason": "more than one may"}
+        asked = self.second.call("PUT", f"/api/wallets/{self.owner.wallet_id}", body, keyed())
+        assert asked.status_code == 202, asked.text
+        approval: str = asked.json()["approvalId"]
+        return approval
 
     def notification(self) -> str:
         """A message to the owner."""
@@ -153,6 +166,8 @@ _BODIES: dict[str, Callable[[Stage], Any]] = {
     "DELETE /api/trades/{id}": lambda _: {"reason": "a test"},
     "POST /api/wallets": lambda _: {"name": "savings"},
     "PUT /api/wallets/{id}": lambda _: {"asset": "USD", "delta": "+1", "reason": "a test"},
+    "POST /api/wallets/approvals/{id}/approve": lambda _: {"reason": "seen"},
+    "POST /api/wallets/approvals/{id}/reject": lambda _: {"reason": "seen"},
     "POST /api/wallets/{id}/faucet": lambda _: {"asset": "USD", "amount": "1"},
     "POST /api/portfolios": lambda stage: {"userId": stage.owner.user_id, "name": f"portfolio {next(_numbers)}"},
     "PUT /api/portfolios/{id}": lambda _: {"name": f"portfolio {next(_numbers)}"},

@@ -97,6 +97,9 @@ TABLE = [
     Row("GET /api/wallets/{id}",                    401, 200, 404, 200, 200, Stage.wallet),
     Row("GET /api/wallets/{id}/entries",            401, 200, 404, 200, 200, Stage.wallet),
     admins("PUT /api/wallets/{id}", 200, Stage.wallet),
+    admins("GET /api/wallets/approvals", 200),
+    admins("POST /api/wallets/approvals/{id}/approve", 200, Stage.approval),
+    admins("POST /api/wallets/approvals/{id}/reject", 200, Stage.approval),
     Row("POST /api/wallets/{id}/faucet",            401, 200, 404, 404, 403, Stage.wallet),
     Row("DELETE /api/wallets/{id}",                 401, 204, 404, 204, 403, Stage.wallet),
 

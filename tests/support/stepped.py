@@ -113,12 +113,7 @@ class Stepped:
     def give(self, user_id: str, asset: str, amount: int) -> None:
         """Play money from the outside world."""
         wallet_id = self.wallet_id(user_id)
-        self.ask(
-            Deposit(
-                wallet_id=wallet_id, user_id=user_id, asset=asset, delta=amount, kind="faucet", reason=None,
-                author=user_id,
-            )
-        )  # fmt: skip
+        self.ask(Deposit(wallet_id=wallet_id, user_id=user_id, asset=asset, amount=amount))
 
 
 def limit(user_id: str, side: str, quantity: str | None, price: str | None, **more: Any) -> PlaceOrder:

@@ -25,7 +25,7 @@ from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.store import Statement
 from borsa.runtime.writer import Writer
 from borsa.services.wallets import WALLETS, tables
-from borsa.services.wallets.model import Deposit
+from borsa.services.wallets.model import Adjust
 from borsa.settings import Settings
 from tests.runtime.toys import ToyClock
 
@@ -131,8 +131,8 @@ class Vault:
     def deposit(self, wallet_id: str, asset: str, delta: int) -> Outcome:
         """Money from outside, or (negative) back."""
         return self.question(
-            Deposit(
-                wallet_id=wallet_id, user_id=None, asset=asset, delta=delta, kind="faucet", reason=None, author="admin"
+            Adjust(
+                wallet_id=wallet_id, asset=asset, delta=delta, reason="test funds", author="admin"
             )
         )  # fmt: skip
 

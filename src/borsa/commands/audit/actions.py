@@ -34,7 +34,7 @@ def actions_are_sealed(look: Look) -> Iterator[str]:
 _ADJUSTMENTS = """
     WITH acts AS (
         SELECT CAST(json_extract(CAST(details AS TEXT), '$$.entryId') AS INTEGER) AS named, sequence, author
-        FROM wallets.actions WHERE action = 'wallet.adjusted'),
+        FROM wallets.actions WHERE action IN ('wallet.adjusted', 'adjustment.approved')),
     entries AS (
         SELECT entry_id, author FROM wallets.entries
         WHERE kind = 'adjustment' AND entry_id >= (SELECT min(named) FROM acts))

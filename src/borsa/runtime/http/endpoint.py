@@ -40,6 +40,7 @@ _FIXED_HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 _JSON = b"application/json"
+_DENIED = (401, 403)
 
 
 class Endpoint:
@@ -65,6 +66,8 @@ class Endpoint:
         except Refused as refused:
             status, body = refused.status, document(refused)
             extra = {"content-type": MEDIA_TYPE} | headers_of(refused)
+            if status in _DENIED:
+                self._note(refused, scope, request_id)
         except Exception:
             _log.exception("request_failed", route=self.route.name, request_id=request_id)
             status, body, extra = 500, document(Refused("internal_error")), {"content-type": MEDIA_TYPE}
@@ -78,6 +81,19 @@ class Endpoint:
             request_id=request_id,
             microseconds=elapsed // 1000,
         )
+
+    def _note(self, refused: Refused, scope: Scope, request_id: str) -> None:
+        """Log what somebody may not do. A wrong password has a line of its own, which knows whose it is."""
+        caller: Identity | None = scope.get("user")
+        if refused.code != "invalid_credentials":
+            _log.info(
+                "denied",
+                route=self.route.name,
+                code=refused.code,
+                user_id=caller.user_id if caller else None,
+                address=address_of(scope),
+                request_id=request_id,
+            )
 
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], request_id: str
@@ -116,14 +132,15 @@ class Endpoint:
         if KEY in headers:
             body = await self._body(headers, receive)
             identity = await authenticator.identify_signed(_signed(scope, headers, body), address)
-            self._guard(identity)
+            self._guard(scope, identity)
         else:
             identity = await authenticator.identify(headers.get(b"authorization"), address)
-            self._guard(identity)
+            self._guard(scope, identity)
             body = await self._body(headers, receive)
         return identity, body
 
-    def _guard(self, identity: Identity) -> None:
+    def _guard(self, scope: Scope, identity: Identity) -> None:
+        scope["user"] = identity
         route = self.route
         if identity.by_api_key:
             self._of_key.take(identity.session_id)

@@ -36,7 +36,7 @@ _KEYED = ("idempotency_key_reused", "idempotency_key_in_progress")
 
 def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
     """All routes with their bodies, replies and refusals."""
-    kinds = [kind for route in routes for kind in (route.body, route.reply) if kind is not None]
+    kinds = [kind for route in routes for kind in (route.body, route.reply, route.accepted) if kind is not None]
     _, components = msgspec.json.schema_components([*kinds, Problem], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -141,8 +141,9 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _success(route: Route, status: int) -> dict[str, Any]:
     described: dict[str, Any] = {"description": route.summary}
-    if route.reply is not None:
-        described["content"] = {"application/json": {"schema": _schema(route.reply)}}
+    reply = route.accepted if status == 202 and route.accepted is not None else route.reply
+    if reply is not None:
+        described["content"] = {"application/json": {"schema": _schema(reply)}}
     elif status != 204:
         described["content"] = {route.media: {"schema": {}}}
     return described

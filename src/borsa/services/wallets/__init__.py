@@ -13,7 +13,7 @@ from borsa.events import (
 )
 from borsa.requests import CloseWallets, HoldAll, HoldFunds, ReverseTrade
 from borsa.runtime.service import Many, Service, Sweep
-from borsa.services.wallets import api, handlers, model, tables
+from borsa.services.wallets import api, border, handlers, model, tables
 from borsa.services.wallets.store import Memory
 
 WALLETS: Service[Memory] = Service(
@@ -28,7 +28,9 @@ WALLETS: Service[Memory] = Service(
         ReverseTrade: handlers.reverse_trade,
         model.OpenWallet: handlers.open_wallet,
         model.CloseWallet: handlers.close_wallet,
-        model.Deposit: handlers.deposit,
+        model.Deposit: border.deposit,
+        model.Adjust: border.adjust,
+        model.Decide: border.decide,
     },
     consumes={
         "users": {UserCreated: handlers.on_user_created},
@@ -45,7 +47,14 @@ WALLETS: Service[Memory] = Service(
         },
     },
     publishes=(WalletUpdated,),
-    acts=("wallet.adjusted", "wallet.closed"),
+    acts=(
+        "wallet.adjusted",
+        "wallet.closed",
+        "adjustment.proposed",
+        "adjustment.approved",
+        "adjustment.rejected",
+        "adjustment.expired",
+    ),
     starts=(handlers.first_start,),
-    sweeps=(Sweep(2, handlers.confirm_holds),),
+    sweeps=(Sweep(2, handlers.confirm_holds), Sweep(60, border.expire_approvals)),
 )

@@ -5,17 +5,22 @@ from borsa.markets import ASSET_SCALE, amount_units, units_of
 from borsa.money import parse_signed
 from borsa.runtime.codec import required_number
 from borsa.runtime.http.call import Call
-from borsa.runtime.http.page import DEFAULT_FIRST, NEWEST_NUMBER, PageQuery, after_cursor, next_cursor
-from borsa.runtime.http.route import Route
+from borsa.runtime.http.page import DEFAULT_FIRST, NEWEST, NEWEST_NUMBER, PageQuery, after_cursor, next_cursor
+from borsa.runtime.http.route import Answered, Route
 from borsa.services.wallets import store
-from borsa.services.wallets.model import CloseWallet, Deposit, OpenWallet, Wallet
+from borsa.services.wallets.model import Adjust, CloseWallet, Decide, Deposit, OpenWallet, Wallet, WalletState
 from borsa.services.wallets.wire import (
     Adjustment,
+    ApprovalPage,
+    ApprovalQuery,
+    ApprovalReply,
     EntryPage,
     NewWallet,
     PlayMoney,
+    Verdict,
     WalletPage,
     WalletReply,
+    approval_reply,
     entry_reply,
     wallet_reply,
 )
@@ -52,10 +57,43 @@ async def list_entries(call: Call) -> EntryPage:
     return EntryPage(data=[entry_reply(each) for each in found], next_cursor=cursor)
 
 
-async def adjust(call: Call, body: Adjustment) -> WalletReply:
+async def adjust(call: Call, body: Adjustment) -> Answered:
     """PUT /api/wallets/{id}"""
     delta = _not_zero(units_of(required_number(body.delta, "delta"), ASSET_SCALE, "delta", parse_signed), "delta")
-    return await _deposit(call, None, body.asset, delta, "adjustment", body.reason)
+    author = call.identity.user_id
+    adjusted = await call.ask(
+        Adjust(wallet_id=call.path["id"], asset=body.asset, delta=delta, reason=body.reason, author=author)
+    )
+    if adjusted.approval is not None:
+        return Answered(approval_reply(adjusted.approval), 202)
+    return Answered(_reply_of(adjusted.state), 200)
+
+
+async def list_approvals(call: Call) -> ApprovalPage:
+    """GET /api/wallets/approvals"""
+    query: ApprovalQuery = call.query
+    (before,) = after_cursor(query.cursor, NEWEST)
+    found = store.approvals_page(call.reader, query.status, before, query.limit)
+    cursor = next_cursor(found, query.limit, lambda approval: (approval.approval_id,))
+    return ApprovalPage(data=[approval_reply(each) for each in found], next_cursor=cursor)
+
+
+async def approve(call: Call, body: Verdict) -> ApprovalReply:
+    """POST /api/wallets/approvals/{id}/approve"""
+    if call.identity.by_api_key:
+        raise Refused("forbidden", "An API key can't approve: a second person must, signed in")
+    return await _decide(call, body, approve=True)
+
+
+async def reject(call: Call, body: Verdict) -> ApprovalReply:
+    """POST /api/wallets/approvals/{id}/reject"""
+    return await _decide(call, body, approve=False)
+
+
+async def _decide(call: Call, body: Verdict, *, approve: bool) -> ApprovalReply:
+    admin = call.identity.user_id
+    asked = Decide(approval_id=call.path["id"], admin=admin, approve=approve, verdict=body.reason)
+    return approval_reply(await call.ask(asked))
 
 
 async def draw(call: Call, body: PlayMoney) -> WalletReply:
@@ -65,7 +103,10 @@ async def draw(call: Call, body: PlayMoney) -> WalletReply:
     amount = _not_zero(units_of(required_number(body.amount, "amount"), ASSET_SCALE, "amount"), "amount")
     if amount > amount_units(call.settings.faucet_max):
         raise Refused("above_cap", f"At most {call.settings.faucet_max} at once", field="amount")
-    return await _deposit(call, call.identity.user_id, body.asset, amount, "faucet", None)
+    user_id = call.identity.user_id
+    return _reply_of(
+        await call.ask(Deposit(wallet_id=call.path["id"], user_id=user_id, asset=body.asset, amount=amount))
+    )
 
 
 async def close_wallet(call: Call) -> None:
@@ -73,18 +114,7 @@ async def close_wallet(call: Call) -> None:
     await call.ask(CloseWallet(wallet_id=call.path["id"], user_id=call.owner))
 
 
-async def _deposit(call: Call, owner: str | None, asset: str, delta: int, kind: str, reason: str | None) -> WalletReply:
-    state = await call.ask(
-        Deposit(
-            wallet_id=call.path["id"],
-            user_id=owner,
-            asset=asset,
-            delta=delta,
-            kind=kind,
-            reason=reason,
-            author=call.identity.user_id,
-        )
-    )
+def _reply_of(state: WalletState) -> WalletReply:
     return wallet_reply(state.wallet, state.balances)
 
 
@@ -102,6 +132,8 @@ def _mine(call: Call) -> Wallet:
 
 
 _ONE = "/api/wallets/{id}"
+_APPROVALS = "/api/wallets/approvals"
+_BORDER = ("insufficient_funds", "amount_too_large", "above_custody")
 
 ROUTES = (
     Route(
@@ -140,11 +172,42 @@ ROUTES = (
         _ONE,
         adjust,
         "admin",
-        "Adjust a balance: one balanced posting against the outside world",
+        "Adjust a balance: one balanced posting against the outside world; 202 when it needs a second admin",
         body=Adjustment,
         reply=WalletReply,
-        errors=("idempotency_key_required", "insufficient_funds", "approval_needed", "amount_too_large"),
+        also=(202,),
+        accepted=ApprovalReply,
+        errors=("idempotency_key_required", *_BORDER),
         key_required=True,
+    ),
+    Route(
+        "GET",
+        _APPROVALS,
+        list_approvals,
+        "admin",
+        "Adjustments that needed a second admin, newest first",
+        query=ApprovalQuery,
+        reply=ApprovalPage,
+    ),
+    Route(
+        "POST",
+        _APPROVALS + "/{id}/approve",
+        approve,
+        "admin",
+        "Approve another admin's adjustment: it is posted now",
+        body=Verdict,
+        reply=ApprovalReply,
+        errors=("not_found", "own_approval", "approval_closed", *_BORDER),
+    ),
+    Route(
+        "POST",
+        _APPROVALS + "/{id}/reject",
+        reject,
+        "admin",
+        "Reject an adjustment",
+        body=Verdict,
+        reply=ApprovalReply,
+        errors=("not_found", "approval_closed"),
     ),
     Route(
         "POST",
@@ -154,7 +217,7 @@ ROUTES = (
         "Take play money (sandbox only)",
         body=PlayMoney,
         reply=WalletReply,
-        errors=("sandbox_off", "above_cap", "amount_too_large"),
+        errors=("sandbox_off", "above_cap", "amount_too_large", "above_custody"),
     ),
     Route(
         "DELETE",

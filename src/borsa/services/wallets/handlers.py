@@ -43,16 +43,13 @@ from borsa.services.wallets.model import (
     VOID,
     Asset,
     CloseWallet,
-    Deposit,
     Hold,
     OpenWallet,
     Reversal,
     Wallet,
-    WalletState,
 )
 from borsa.services.wallets.store import Memory
 
-DAY = 24 * 3600 * 1_000_000
 CONFIRMED_AT_ONCE_MAX = 500
 
 DONE = Done()
@@ -286,7 +283,7 @@ def open_wallet(tx: Transaction, memory: Memory, request: OpenWallet) -> Wallet:
 
 def close_wallet(tx: Transaction, memory: Memory, request: CloseWallet) -> Done:
     """Close an empty wallet; its history stays."""
-    wallet = _wallet(memory, request.wallet_id, request.user_id)
+    wallet = memory.wallet_of(request.wallet_id, request.user_id)
     if wallet.is_default:
         raise Refused("default_wallet")
     if left := _left(memory, wallet):
@@ -316,34 +313,3 @@ def _left(memory: Memory, wallet: Wallet) -> str:
         for each in memory.balances_of(wallet)
         if each.available or each.held
     )
-
-
-def _wallet(memory: Memory, wallet_id: str, user_id: str | None) -> Wallet:
-    wallet = memory.wallets.get(wallet_id)
-    if wallet is None or wallet.state != OPEN or user_id not in (None, wallet.user_id):
-        raise Refused("not_found")
-    return wallet
-
-
-def deposit(tx: Transaction, memory: Memory, request: Deposit) -> WalletState:
-    """An adjustment or play money: one balanced posting against the outside world."""
-    wallet = _wallet(memory, request.wallet_id, request.user_id)
-    if memory.assets.get(request.asset) is None:
-        raise Refused("invalid_request", "must be an asset that some market trades", field="asset")
-    if request.kind == "adjustment":
-        _check_daily_cap(tx, memory, request)
-    moves = model.deposit_moves(wallet.wallet_id, request.asset, request.delta)
-    cause = Cause(kind=request.kind, reference=tx.correlation, reason=request.reason)
-    entry_id = post(tx, memory, moves, cause, author=request.author)
-    if request.kind == "adjustment":
-        said = {"asset": request.asset, "delta": amount_text(request.asset, request.delta), "reason": request.reason}
-        tx.act("wallet.adjusted", wallet.wallet_id, entryId=str(entry_id), **said)
-    wallet = _wallet(memory, request.wallet_id, request.user_id)
-    return WalletState(wallet, memory.balances_of(wallet))
-
-
-def _check_daily_cap(tx: Transaction, memory: Memory, request: Deposit) -> None:
-    cap = amount_units(memory.settings.adjustment_daily_max)
-    if memory.adjusted_since(request.asset, tx.now - DAY) + abs(request.delta) > cap:
-        amount = f"{memory.settings.adjustment_daily_max} {request.asset}"
-        raise Refused("approval_needed", f"Above {amount} a day a second admin is needed", field="delta")

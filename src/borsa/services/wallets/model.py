@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from borsa.errors import Refused
+from borsa.markets import amount_units
 from borsa.money import UNITS_MAX
 from borsa.requests import Done, HoldFunds, Request, ReverseTrade
 
@@ -21,6 +22,7 @@ FEES = "fees"
 
 AVAILABLE, HELD = "available", "held"
 OPEN, CLOSED, VOID, REFUSED = "open", "closed", "void", "refused"
+PENDING, APPROVED, REJECTED, EXPIRED = "pending", "approved", "rejected", "expired"
 
 
 class Wallet(msgspec.Struct, frozen=True):
@@ -144,19 +146,60 @@ class WalletState(msgspec.Struct, frozen=True):
 
 
 class Deposit(Request[WalletState], frozen=True, kw_only=True):
-    """Move units between the outside world and a wallet: an admin's adjustment, or play money.
-
-    `delta` may be negative for an adjustment; `user_id` is None when an admin asks.
-    """
+    """Play money for a user's wallet, out of nothing."""
 
     answered_by: ClassVar[str] = "wallets"
     wallet_id: str
-    user_id: str | None
+    user_id: str
+    asset: str
+    amount: int
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """An adjustment above the cap, that waits for a second admin, or what became of it."""
+
+    approval_id: str
+    wallet_id: str
     asset: str
     delta: int
-    kind: str
-    reason: str | None
+    reason: str
     author: str
+    status: str
+    asked_at: int
+    expires_at: int
+    decided_by: str | None = None
+    decided_at: int | None = None
+    verdict: str | None = None
+    entry_id: int | None = None
+
+
+class Adjusted(msgspec.Struct, frozen=True):
+    """The wallet after an adjustment; as it was, where the adjustment waits for an approval."""
+
+    state: WalletState
+    approval: Approval | None = None
+
+
+class Adjust(Request[Adjusted], frozen=True, kw_only=True):
+    """An admin moves units between the outside world and a wallet; `delta` may be negative."""
+
+    answered_by: ClassVar[str] = "wallets"
+    wallet_id: str
+    asset: str
+    delta: int
+    reason: str
+    author: str
+
+
+class Decide(Request[Approval], frozen=True, kw_only=True):
+    """An admin approves or rejects an adjustment, and why. Refused: not_found, own_approval, approval_closed, and
+    what an adjustment can be refused with."""
+
+    answered_by: ClassVar[str] = "wallets"
+    approval_id: str
+    admin: str
+    approve: bool
+    verdict: str
 
 
 # deciding ----------------------------------------------------------------------------------------------------------
@@ -256,6 +299,26 @@ def reverse_moves(trade: ReverseTrade, buyer_wallet: str, seller_wallet: str) ->
 def deposit_moves(wallet_id: str, asset: str, delta: int) -> list[Move]:
     """Money comes in from the outside world, or goes out to it."""
     return [Move(WORLD, asset, AVAILABLE, -delta), Move(wallet_id, asset, AVAILABLE, delta)]
+
+
+def decided(approval: Approval, asked: Decide, now: int) -> Approval:
+    """The approval with an admin's word; nobody approves what they asked for themselves."""
+    status = APPROVED if asked.approve else REJECTED
+    if (approval.status, approval.decided_by) == (status, asked.admin):
+        return approval
+    if approval.status != PENDING or approval.expires_at <= now:
+        raise Refused("approval_closed")
+    if asked.approve and asked.admin == approval.author:
+        raise Refused("own_approval")
+    return msgspec.structs.replace(
+        approval, status=status, decided_by=asked.admin, decided_at=now, verdict=asked.verdict
+    )
+
+
+def custody_of(text: str) -> dict[str, int]:
+    """The units in custody of each asset of which a bound is declared ("BTC=1000,USD=5000000")."""
+    pairs = (each.partition("=") for each in text.split(",") if each)
+    return {asset: amount_units(amount) for asset, _, amount in pairs}
 
 
 def check_balanced(moves: Sequence[Move]) -> None:

@@ -5,14 +5,28 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from borsa.errors import Refused
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.wallets import tables
-from borsa.services.wallets.model import WORLD, Asset, Balance, Entry, Hold, Posting, Reversal, Wallet
+from borsa.services.wallets.model import (
+    OPEN,
+    WORLD,
+    Approval,
+    Asset,
+    Balance,
+    Entry,
+    Hold,
+    Posting,
+    Reversal,
+    Wallet,
+    custody_of,
+)
 from borsa.settings import Settings
 
 _w, _b, _e, _p, _h = tables.WALLETS, tables.BALANCES, tables.ENTRIES, tables.POSTINGS, tables.HOLDS
+_a = tables.APPROVALS
 
 _NEWEST_ORDER = Statement(sa.select(sa.func.max(_h.c.order_id)))
 _LAST_ENTRY = Statement(sa.select(sa.func.max(_e.c.entry_id)))
@@ -32,16 +46,28 @@ _POSTED_SINCE = Statement(
     )
 )
 
+_APPROVED_SINCE = Statement(
+    sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_a.c.delta)), 0)).where(
+        _a.c.status == "approved",
+        _a.c.decided_at >= sa.bindparam("since"),
+        _a.c.asset == sa.bindparam("asset"),
+    )
+)
+# said as text, as in the index
+_EXPIRED = Statement(sa.select(_a).where(sa.text("status = 'pending'"), _a.c.expires_at <= sa.bindparam("now")))
+
 
 class Memory:
     """What the handlers work on."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         self.settings = settings
+        self.custody = custody_of(settings.custody)
         self._session = session
         self.wallets = session.records(_w, Wallet)
         self.balances = session.records(_b, Balance)
         self.holds = session.records(_h, Hold)
+        self.approvals = session.records(_a, Approval)
         self.reversals = session.records(tables.REVERSALS, Reversal)
         self.assets = session.records(tables.ASSETS, Asset)
         self.entries = session.journal(_e, Entry)
@@ -70,6 +96,13 @@ class Memory:
         """All wallets of a user, the default one first."""
         return [self.wallets.load(row) for row in self._session.read(_OF_USER, user_id=user_id)]
 
+    def wallet_of(self, wallet_id: str, user_id: str | None) -> Wallet:
+        """An open wallet, of a user or (None, when an admin asks) of anybody; refused with not_found."""
+        wallet = self.wallets.get(wallet_id)
+        if wallet is None or wallet.state != OPEN or user_id not in (None, wallet.user_id):
+            raise Refused("not_found")
+        return wallet
+
     def default_of(self, user_id: str) -> Wallet | None:
         """A user's default wallet."""
         wallet_id = self._default.get(user_id)
@@ -91,9 +124,16 @@ class Memory:
         """Every asset that a wallet ever had."""
         return [self.balance(wallet.wallet_id, asset) for asset in wallet.assets.split()]
 
-    def adjusted_since(self, asset: str, since: int) -> int:
-        """Units of an asset that admins posted since a time, in both directions."""
-        return int(self._session.read(_POSTED_SINCE, asset=asset, since=since)[0][0])
+    def adjusted_alone_since(self, asset: str, since: int) -> int:
+        """Units of an asset that admins posted since a time without a second one, in both directions."""
+        posted, approved = (
+            int(self._session.read(each, asset=asset, since=since)[0][0]) for each in (_POSTED_SINCE, _APPROVED_SINCE)
+        )
+        return posted - approved
+
+    def expired(self, now: int) -> list[Approval]:
+        """Approvals that nobody gave in time."""
+        return [self.approvals.load(row) for row in self._session.read(_EXPIRED, now=now)]
 
 
 # what the door reads -----------------------------------------------------------------------------------------------
@@ -125,6 +165,24 @@ _LINES = Statement(
     .where(_p.c.entry_id == sa.bindparam("entry_id"), _p.c.wallet_id == sa.bindparam("wallet_id"))
     .order_by(_p.c.line)
 )
+
+
+_APPROVALS = (
+    sa.select(_a)
+    .where(_a.c.approval_id < sa.bindparam("before"))
+    .order_by(_a.c.approval_id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_ALL_APPROVALS = Statement(_APPROVALS)
+_APPROVALS_SO = Statement(_APPROVALS.where(_a.c.status == sa.bindparam("status")))
+
+
+def approvals_page(reader: Reader, status: str | None, before: str, limit: int) -> list[Approval]:
+    """Adjustments that needed a second admin, newest first; those of one status, or all."""
+    given = {"before": before, "limit": limit}
+    if status is None:
+        return [Approval(*row) for row in reader.read(_ALL_APPROVALS, **given)]
+    return [Approval(*row) for row in reader.read(_APPROVALS_SO, status=status, **given)]
 
 
 def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[Wallet]:

@@ -80,6 +80,31 @@ HOLDS = strict_table(
     by_key=True,
 )
 
+_PENDING = sa.text("status = 'pending'")
+
+APPROVALS = strict_table(
+    "approvals",
+    METADATA,
+    sa.Column("approval_id", sa.Text, primary_key=True),
+    sa.Column("wallet_id", sa.Text, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("delta", INTEGER, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("asked_at", INTEGER, nullable=False),
+    sa.Column("expires_at", INTEGER, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", INTEGER),
+    sa.Column("verdict", sa.Text),
+    sa.Column("entry_id", INTEGER),
+    sa.CheckConstraint(
+        "status != 'approved' OR (decided_by IS NOT NULL AND decided_by != author AND entry_id IS NOT NULL)",
+        name="approvals_of_two",
+    ),
+    sa.Index("approvals_pending", "expires_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+)
+
 REVERSALS = strict_table(
     "reversals",
     METADATA,

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import msgspec
+
 from borsa.markets import amount_text
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import AssetCode, Body, Number, Reply, SignedNumber, line
-from borsa.services.wallets.model import Balance, Posting, Wallet
+from borsa.runtime.http.page import PageQuery
+from borsa.services.wallets.model import Approval, Balance, Posting, Wallet
 from borsa.services.wallets.store import EntryLines
 
 Bucket = Literal["available", "held"]
+ApprovalStatus = Literal["pending", "approved", "rejected", "expired"]
 
 
 class NewWallet(Body, frozen=True):
@@ -24,6 +28,18 @@ class Adjustment(Body, frozen=True):
     asset: AssetCode
     delta: SignedNumber
     reason: Annotated[str, line(200)]
+
+
+class Verdict(Body, frozen=True):
+    """Why an admin approves or rejects."""
+
+    reason: Annotated[str, line(200)]
+
+
+class ApprovalQuery(PageQuery, frozen=True):
+    """Which approvals."""
+
+    status: ApprovalStatus | None = None
 
 
 class PlayMoney(Body, frozen=True):
@@ -43,6 +59,31 @@ class WalletReply(Reply, frozen=True):
     available: dict[str, str]
     held: dict[str, str]
     version: int
+
+
+class ApprovalReply(Reply, frozen=True):
+    """An adjustment that needs a second admin: who asked for it, and what another one said to it, and why."""
+
+    approval_id: str
+    wallet_id: str
+    asset: str
+    delta: str
+    reason: str
+    author: str
+    status: ApprovalStatus
+    asked_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
+    verdict: str | None
+    entry_id: str | None
+
+
+class ApprovalPage(Reply, frozen=True):
+    """Approvals, newest first."""
+
+    data: list[ApprovalReply]
+    next_cursor: str | None
 
 
 class WalletPage(Reply, frozen=True):
@@ -88,6 +129,25 @@ def wallet_reply(wallet: Wallet, balances: Sequence[Balance]) -> WalletReply:
         available={each.asset: amount_text(each.asset, each.available) for each in balances},
         held={each.asset: amount_text(each.asset, each.held) for each in balances},
         version=max((each.version for each in balances), default=0),
+    )
+
+
+def approval_reply(approval: Approval) -> ApprovalReply:
+    """An approval as it is answered."""
+    return ApprovalReply(
+        approval_id=approval.approval_id,
+        wallet_id=approval.wallet_id,
+        asset=approval.asset,
+        delta=amount_text(approval.asset, approval.delta),
+        reason=approval.reason,
+        author=approval.author,
+        status=msgspec.convert(approval.status, ApprovalStatus),
+        asked_at=time_text(approval.asked_at),
+        expires_at=time_text(approval.expires_at),
+        decided_by=approval.decided_by,
+        decided_at=None if approval.decided_at is None else time_text(approval.decided_at),
+        verdict=approval.verdict,
+        entry_id=None if approval.entry_id is None else str(approval.entry_id),
     )
 
 
