@@ -22,7 +22,12 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+\Z", re.ASCII)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?\Z", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 _PRIVATE_NAMES = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa", "test", "invalid")
-_EMBEDDING = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6 to the internet at large. Outside lie the addresses that carry an IPv4 address inside
+(but for 6to4 and Teredo) and those of single networks."""
+
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Special networks that versions of `ipaddress` take for global; a cloud keeps its metadata in the first of them."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -90,10 +95,10 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        # addresses that carry an IPv4 address inside are ways around the judgement of that one
-        if address.sixtofour or address.teredo or any(address in network for network in _EMBEDDING):
+        # an IPv4 address inside is a way around the judgement of that one
+        if address.sixtofour or address.teredo or address not in _UNICAST:
             return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
 
 
 def judge(addresses: Sequence[str]) -> None:
