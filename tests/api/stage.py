@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import uuid_utils
 
-from tests.support.running import PASSWORD, Person, Running
+from tests.support.running import PASSWORD, Person, Reached, Running
 
 _numbers = itertools.count(1)
 
@@ -19,7 +19,7 @@ PRICE = "50000"
 class Stage:
     """Each thing is made anew whenever it is asked for, so that a call may use it up."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Reached) -> None:
         self.running = running
         self.admin = running.admin()
         self.owner = running.person(USD="1000000", BTC="100")

@@ -1,7 +1,7 @@
 """The tables of the code hold together: settings, errors, events and requests are all used, and all known."""
 
 import ast
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from borsa.app import SERVICES, routes
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED, Event
-from borsa.requests import ASKED
+from borsa.requests import ASKED, reply_type
 from borsa.runtime.service import Batch, Service
 from borsa.settings import Settings, describe
 from tests.house.source import called, modules, strings
@@ -88,6 +88,13 @@ def test_every_action_of_a_manifest_is_done_in_its_service(service: Service[Any]
     done = set().union(*map(strings, modules(f"services/{service.name}/[a-z]*.py")))
     assert service.acts
     assert not set(service.acts) - done
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_every_request_and_reply_can_go_over_a_link(service: Service[Any]) -> None:
+    """A process may lie between who asks and who answers; MessagePack has no word for what is not set."""
+    kinds = [each for kind in service.answers for each in (kind, reply_type(kind))]
+    assert not [kind for kind in kinds if "UnsetType" in str(get_type_hints(kind))]
 
 
 def test_every_request_of_a_door_goes_to_its_own_service() -> None:

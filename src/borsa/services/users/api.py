@@ -137,8 +137,14 @@ async def change_profile(call: Call, body: ProfileChange) -> UserReply:
     if body.password is not UNSET or body.current_password is not UNSET:
         verified = await _current_hash(call, user, body.current_password)
     hashed = await _changes(call, user, body)
-    change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, password_hash=hashed)
+    change = replace(_change(user, body), password_hash=hashed)
     return user_reply(await call.ask(replace(change, verified_hash=verified, kept_session_id=identity.session_id)))
+
+
+def _change(user: User, body: ProfileChange | UserChange) -> ChangeUser:
+    name = None if body.user_name is UNSET else body.user_name
+    email = None if body.email is UNSET else body.email or ""
+    return ChangeUser(user_id=user.user_id, user_name=name, email=email)
 
 
 async def delete_profile(call: Call) -> None:
@@ -169,8 +175,8 @@ async def change_user(call: Call, body: UserChange) -> UserReply:
     if body.password is not UNSET and user.user_id == identity.user_id:
         raise Refused("forbidden", "Your own password is changed in your profile, with the current one")
     hashed = await _changes(call, user, body)
-    change = ChangeUser(user_id=user.user_id, user_name=body.user_name, email=body.email, role=body.role)
-    return user_reply(await call.ask(replace(change, password_hash=hashed)))
+    role = None if body.role is UNSET else body.role
+    return user_reply(await call.ask(replace(_change(user, body), role=role, password_hash=hashed)))
 
 
 async def delete_user(call: Call) -> None:

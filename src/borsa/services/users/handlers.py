@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Generator
 from typing import Any
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from borsa.errors import Refused
@@ -101,7 +100,7 @@ def _claim_name(memory: Memory, name: str, user_id: str = "") -> None:
 def change_user(tx: Transaction, memory: Memory, request: ChangeUser) -> User:
     """Another name, e-mail address, password or role. A password or a role that changes ends what was signed in."""
     user = _existing(memory, request.user_id)
-    if request.user_name is not UNSET:
+    if request.user_name is not None:
         _claim_name(memory, request.user_name, user.user_id)
     after = model.changed(user, request, tx.now)
     if after is user:

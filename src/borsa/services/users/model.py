@@ -8,7 +8,6 @@ from enum import Enum
 from typing import ClassVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from borsa.errors import Refused
@@ -139,8 +138,9 @@ class CloseSession(Request[Done], frozen=True, kw_only=True):
 
 
 class ChangeUser(Request[User], frozen=True, kw_only=True):
-    """Change what is set. A new password ends all sessions but `kept_session_id`, a new role ends all of them; API keys
-    stay (a role that changes is theirs, too), and are ended one by one.
+    """Change what is not None; an empty e-mail address takes it away. A new password ends all sessions but
+    `kept_session_id`, a new role ends all of them; API keys stay (a role that changes is theirs, too), and are ended
+    one by one.
 
     `verified_hash` is what the current password was found right against, None where an admin sets a new one.
     Refused: not_found, user_name_taken, last_admin, forbidden (the password has changed meanwhile).
@@ -148,9 +148,9 @@ class ChangeUser(Request[User], frozen=True, kw_only=True):
 
     answered_by: ClassVar[str] = "users"
     user_id: str
-    user_name: str | UnsetType = UNSET
-    email: str | UnsetType | None = UNSET
-    role: str | UnsetType = UNSET
+    user_name: str | None = None
+    email: str | None = None
+    role: str | None = None
     password_hash: str | None = None
     verified_hash: str | None = None
     kept_session_id: str | None = None
@@ -267,9 +267,9 @@ def changed(user: User, request: ChangeUser, now: int) -> User:
 
     A raised token version ends every session: for a new role, and for a password that somebody else set.
     """
-    name = user.name if request.user_name is UNSET else request.user_name
-    email = user.email if request.email is UNSET else request.email
-    role = user.role if request.role is UNSET else request.role
+    name = user.name if request.user_name is None else request.user_name
+    email = user.email if request.email is None else request.email or None
+    role = user.role if request.role is None else request.role
     new_password = request.password_hash is not None
     ends_all = role != user.role or (new_password and request.kept_session_id is None)
     version = user.token_version + 1 if ends_all else user.token_version
