@@ -18,7 +18,8 @@ def child(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[
     process = None
     try:
         with _stop_delayed():
-            process = subprocess.Popen(command, text=True, **options)  # noqa: S603
+            # a list of arguments, ours, and no shell
+            process = subprocess.Popen(command, text=True, **options)  # noqa: S603  # nosec B603
         yield process
     finally:
         if process is not None:
