@@ -222,7 +222,7 @@ def test_every_route_is_in_the_document_and_every_operation_has_a_name_of_its_ow
 
 def test_the_page_to_read_names_every_call(stage: Stage) -> None:
     answer = stage.running.http.get("/docs")
-    assert answer.headers["content-security-policy"] == "default-src 'self'"
+    assert answer.headers["content-security-policy"] == "default-src 'self'; frame-ancestors 'none'"
     assert "<script" not in answer.text
     for route in routes():
         assert f"<code>{route.name}</code>" in answer.text

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,6 +58,9 @@ class Process(Reached):
             text=True,
         )
         self.url = self._wait_until_ready()
+        # taken as it comes: a full pipe would hold up who writes into it
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.http = httpx.Client(base_url=self.url, timeout=30)
         # in the order in which they were forked
         self.parts = dict(zip(("services", "followers"), map(Part, self._children()), strict=False))
@@ -72,6 +76,11 @@ class Process(Reached):
             if found := _READY.search(line):
                 return found[1]
         raise AssertionError(f"it ended without being ready: {''.join(self.output)}")
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.output.append(line)
 
     @property
     def pid(self) -> int:
@@ -103,8 +112,8 @@ class Process(Reached):
         left = [name for name, part in self.parts.items() if not part.ends_within(PATIENCE_SECONDS)]
         for part in self.parts.values():
             part.close()
+        self._listener.join(PATIENCE_SECONDS)
         assert self._process.stdout is not None
-        self.output.extend(self._process.stdout.readlines())
         self._process.stdout.close()
         assert not left, f"{left} outlived the door"
 

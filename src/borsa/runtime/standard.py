@@ -187,8 +187,7 @@ def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
 
     async def docs(_: Call) -> Answered:
         page = readable_page(msgspec.json.decode(openapi()))
-        headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'self'"}
-        return Answered(page.encode(), 200, headers)
+        return Answered(page.encode(), 200, {"content-type": "text/html; charset=utf-8"})
 
     def public(path: str, handle: Any, summary: str, **more: Any) -> Route:
         return Route("GET", path, handle, "public", summary, **more)

@@ -99,6 +99,15 @@ def exposition(elsewhere: Sequence[str]) -> bytes:
     return generate_latest(together)
 
 
+class _OfLibraries(logging.Handler):
+    """What libraries log in Python's own way, as lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger("borsa")
+        said = {"logger": record.name, "message": record.getMessage()}
+        log.log(record.levelno, "library", **said, exc_info=record.exc_info or None)
+
+
 def start_logging(level: str) -> None:
     """JSON lines on standard error, one event a line; control characters in values are escaped."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -114,3 +123,4 @@ def start_logging(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_OfLibraries()], level=max(number, logging.WARNING), force=True)

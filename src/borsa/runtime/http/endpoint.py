@@ -38,6 +38,7 @@ _IS_JSON = re.compile(rb"application/json[ \t]*(;|\Z)", re.IGNORECASE)
 _FIXED_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
 ]
 _JSON = b"application/json"
 _DENIED = (401, 403)

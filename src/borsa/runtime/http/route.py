@@ -38,8 +38,8 @@ class Route(_Row, frozen=True, kw_only=True):
     """One row: `Route("GET", "/api/orders/{id}", get_order, "user", "An order", reply=OrderReply)`.
 
     `errors` are the codes that this route refuses with beside those that every route has; `also` further statuses of
-    success; `accepted` what a 202 answers, where that is not `reply`; `body_bytes_max` the setting that bounds its body;
-    `media` the type of an answer that is no struct.
+    success; `accepted` what a 202 answers, where that is not `reply`; `body_bytes_max` the setting that bounds its
+    body; `media` the type of an answer that is no struct.
     """
 
     body: type[msgspec.Struct] | None = None
