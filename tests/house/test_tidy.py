@@ -65,7 +65,7 @@ ROOMS = {
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc", "shared", "service"}
 """Names that say nothing, so that everything ends up there. (runtime/service.py is the manifest's own type.)"""
 
-FOREIGN = {"asyncio.Protocol", "HttpToolsProtocol"}
+FOREIGN = {"asyncio.Protocol", "HttpToolsProtocol", "logging.Handler"}
 """Base classes from elsewhere, whose documentation says what their methods are."""
 
 NAMES_OF_DATABASES = {"runtime/sqlite.py", "commands/audit/moment.py"}

@@ -63,10 +63,11 @@ class Process(Reached):
         self._listener.start()
         self.http = httpx.Client(base_url=self.url, timeout=30)
         # in the order in which they were forked
-        self.parts = dict(zip(("services", "followers"), map(Part, self._children()), strict=False))
+        self.parts = dict(zip(("services", "followers"), map(Part, self.children()), strict=False))
         return self
 
-    def _children(self) -> list[int]:
+    def children(self) -> list[int]:
+        """The ids of the processes that it forked."""
         return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def _wait_until_ready(self) -> str:
