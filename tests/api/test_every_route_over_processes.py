@@ -24,6 +24,17 @@ def test_it_answers(stage: Stage, row: Row) -> None:
     assert answer.status_code == expected, answer.text
 
 
+def test_who_the_admin_was_goes_over_the_link(stage: Stage) -> None:
+    stage.admin.call("DELETE", f"/api/orders/{stage.order()}")
+    stage.portfolio()
+    found = stage.admin.get(f"/api/actions?author={stage.admin.user_id}&limit=1000")["data"]
+    assert {"orders", "portfolios"} <= {each["service"] for each in found}
+    assert {each["author"] for each in stage.admin.get("/api/actions?limit=1000")["data"]} <= {
+        stage.admin.user_id,
+        stage.second.user_id if stage.second else "",
+    }
+
+
 def test_nothing_but_the_door_can_be_reached(stage: Stage) -> None:
     """What the processes tell each other goes over pairs of sockets, which have no address."""
     process = stage.running
