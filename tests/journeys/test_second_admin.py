@@ -265,6 +265,31 @@ def test_what_nobody_approves_in_time_expires(tmp_path: Path) -> None:
     assert rows[-1] == ("borsa", "adjustment.expired", approval_id)
 
 
+def test_the_cap_counts_what_is_posted_in_one_commit(tmp_path: Path) -> None:
+    """What is on its way to the disk can't be read there yet; many at once must not pass the cap together."""
+    with Stepped(tmp_path / "data") as exchange:
+        wallet = exchange.wallet_id(exchange.user("ann"))
+        most = 10**8 * 10**8
+
+        def asked(delta: int) -> int:
+            return exchange.put(Adjust(wallet_id=wallet, asset="USD", delta=delta, reason="one", author="admin-1"))
+
+        def waits(token: int) -> bool:
+            return exchange.outcomes.of[token].approval is not None
+
+        approval_id = exchange.ask(
+            Adjust(wallet_id=wallet, asset="USD", delta=3 * most, reason="two", author="admin-1")
+        ).approval.approval_id
+        # what two approved in the same commit leaves the cap as it is, neither smaller nor larger
+        exchange.put(approve(approval_id))
+        tokens = [asked(most // 10) for _ in range(20)]
+        exchange.settle()
+        assert [waits(token) for token in tokens] == [False] * 10 + [True] * 10
+        more = [asked(1) for _ in range(3)]
+        exchange.settle()
+        assert [waits(token) for token in more] == [True] * 3
+
+
 def test_the_sweep_is_in_the_manifest() -> None:
     assert border.expire_approvals in [sweep.deed for sweep in WALLETS.sweeps]
 

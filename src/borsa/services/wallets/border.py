@@ -47,6 +47,7 @@ def adjust(tx: Transaction, memory: Memory, request: Adjust) -> Adjusted:
         return Adjusted(_state(memory, wallet), _propose(tx, memory, request))
     cause = Cause(kind="adjustment", reference=tx.correlation, reason=request.reason)
     entry_id = _cross(tx, memory, wallet, request.asset, request.delta, cause, request.author)
+    memory.note_adjusted(entry_id, request.asset, abs(request.delta))
     tx.act("wallet.adjusted", wallet.wallet_id, entryId=str(entry_id), **_said(request))
     return Adjusted(_state(memory, wallet))
 

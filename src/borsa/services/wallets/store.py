@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from borsa.errors import Refused
+from borsa.money import UNITS_MAX
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
@@ -51,6 +52,7 @@ _APPROVED_SINCE = Statement(
         _a.c.status == "approved",
         _a.c.decided_at >= sa.bindparam("since"),
         _a.c.asset == sa.bindparam("asset"),
+        _a.c.entry_id < sa.bindparam("fresh"),
     )
 )
 # said as text, as in the index
@@ -74,6 +76,8 @@ class Memory:
         self.postings = session.journal(_p, Posting)
         self.entries_of = tables.ENTRIES_OF_WALLET.opened(session)
         self.unconfirmed: Remembered[str, int] = session.remembered(dict(session.read(_OPEN_HOLDS)))
+        # the newest adjustments: at least all of the open commit
+        self._adjusted: Remembered[int, tuple[str, int]] = session.remembered({}, settings.commit_requests_max)
         self._numbers = session.remembered({"entry": int(session.read(_LAST_ENTRY)[0][0] or 0)})
         self._default: dict[str, str] = {}
         self._newest_order = int(session.read(_NEWEST_ORDER)[0][0] or 0)
@@ -126,10 +130,16 @@ class Memory:
 
     def adjusted_alone_since(self, asset: str, since: int) -> int:
         """Units of an asset that admins posted since a time without a second one, in both directions."""
-        posted, approved = (
-            int(self._session.read(each, asset=asset, since=since)[0][0]) for each in (_POSTED_SINCE, _APPROVED_SINCE)
-        )
-        return posted - approved
+        # entries of this commit are not in the database yet
+        fresh = self.entries.rows[0].entry_id if self.entries.rows else UNITS_MAX
+        given = {"asset": asset, "since": since, "fresh": fresh}
+        posted, approved = (int(self._session.read(each, **given)[0][0]) for each in (_POSTED_SINCE, _APPROVED_SINCE))
+        staged = sum(units for at, (of, units) in self._adjusted.items() if at >= fresh and of == asset)
+        return posted - approved + staged
+
+    def note_adjusted(self, entry_id: int, asset: str, units: int) -> None:
+        """An admin posted so many units alone."""
+        self._adjusted.set(entry_id, (asset, units))
 
     def expired(self, now: int) -> list[Approval]:
         """Approvals that nobody gave in time."""
