@@ -429,6 +429,8 @@ ABOUT: dict[str, Callable[[Stage], str]] = {
     "PUT /api/trades/{id}": Stage.trade,
     "PUT /api/wallets/{id}": Stage.wallet,
     "POST /api/wallets/{id}/faucet": Stage.wallet,
+    "POST /api/wallets/approvals/{id}/approve": Stage.approval,
+    "POST /api/wallets/approvals/{id}/reject": Stage.approval,
     "PUT /api/portfolios/{id}": Stage.portfolio,
     "POST /api/notifications/{id}/read": Stage.notification,
 }
@@ -445,6 +447,7 @@ OTHERWISE: list[tuple[str, Any]] = [
     ("kinds", []),
     ("userName", "somebody-else"),
     ("orders", [an_order()]),
+    ("reason", "another reason"),
 ]
 """Fields of bodies, with values that the stage's bodies don't have."""
 

@@ -29,7 +29,7 @@ MONEY = (
     *("money.py", "markets.py", "events.py", "requests.py"),
     *LAW,
     *(f"services/*/{room}.py" for room in ("handlers", "store", "tables", "wire", "publishing", "tape")),
-    *("services/wallets/ledger.py", "services/orders/crossing.py"),
+    *("services/wallets/ledger.py", "services/wallets/border.py", "services/orders/crossing.py"),
     *(f"services/trades/{room}.py" for room in ("engine", "books", "outcomes")),
 )
 """Where prices, quantities and balances are."""

@@ -42,8 +42,8 @@ def deposit(tx: Transaction, memory: Memory, request: Deposit) -> WalletState:
 def adjust(tx: Transaction, memory: Memory, request: Adjust) -> Adjusted:
     """An admin's adjustment: posted, or kept until a second admin approves it."""
     wallet = memory.wallet_of(request.wallet_id, None)
-    _check(memory, wallet, request.asset, request.delta)
     if _is_above_cap(tx, memory, request):
+        _check(memory, wallet, request.asset, request.delta)
         return Adjusted(_state(memory, wallet), _propose(tx, memory, request))
     cause = Cause(kind="adjustment", reference=tx.correlation, reason=request.reason)
     entry_id = _cross(tx, memory, wallet, request.asset, request.delta, cause, request.author)
