@@ -8,6 +8,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from borsa.errors import Refused
+from borsa.runtime.http.headers import FIXED_HEADERS
 from borsa.runtime.http.problem import MEDIA_TYPE, document
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -16,8 +17,9 @@ HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 """Headers of one request."""
 
-_HEADERS = (
-    f"content-type: {MEDIA_TYPE}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n"
+_HEADERS = b"".join(
+    b"%b: %b\r\n" % header
+    for header in ((b"content-type", MEDIA_TYPE.encode()), *FIXED_HEADERS, (b"connection", b"close"))
 )
 
 
@@ -163,8 +165,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         body = document(refused)
-        head = f"{_HEADERS}content-length: {len(body)}\r\n\r\n"
-        self.transport.write(STATUS_LINE[refused.status] + head.encode() + body)
+        length = b"content-length: %d\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[refused.status] + _HEADERS + length + body)
         self.transport.close()
 
     # who stands still ----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call, Means, address_of
+from borsa.runtime.http.headers import FIXED_HEADERS
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
 from borsa.runtime.http.route import Answered, Empty, Route
@@ -35,11 +36,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z", re.ASCII)
 _WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _IS_JSON = re.compile(rb"application/json[ \t]*(;|\Z)", re.IGNORECASE)
-_FIXED_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
-]
 _JSON = b"application/json"
 _DENIED = (401, 403)
 
@@ -231,7 +227,7 @@ def _signed(scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Signed
 
 async def respond(send: Send, status: int, body: bytes, request_id: str, extra: Mapping[str, str]) -> None:
     """Send a whole response."""
-    headers = [*_FIXED_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
+    headers = [*FIXED_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
     if status != 204:
         headers.append((b"content-length", str(len(body)).encode("ascii")))
         if "content-type" not in extra:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from borsa.errors import Refused

@@ -2,8 +2,8 @@
 
 from borsa.runtime.actions_schema import make_actions
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
