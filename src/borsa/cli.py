@@ -1,5 +1,6 @@
 """The command line: borsa up | verify | doctor | migrate | openapi | asyncapi | replay | bench."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,12 +48,23 @@ def up(
     sys.exit(run(settings.load()))
 
 
+def _digest(text: str) -> str:
+    """A SHA-256 digest, if any, in hexadecimal digits."""
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter("must be 64 hexadecimal digits")
+    return text
+
+
 @cli.command()
-def verify() -> None:
+def verify(
+    digest: Annotated[
+        str, typer.Option(callback=_digest, help="One that verify printed earlier: is it still in the chain?")
+    ] = "",
+) -> None:
     """Audit the books, of a stopped or a running exchange; exit 1 when anything is wrong."""
     from borsa.commands.verify import run
 
-    sys.exit(run(settings.load()))
+    sys.exit(run(settings.load(), bytes.fromhex(digest) or None))
 
 
 @cli.command()

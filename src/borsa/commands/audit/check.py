@@ -40,11 +40,18 @@ class Look:
 
 
 class Check(msgspec.Struct, frozen=True):
-    """An invariant (RELIABILITY, section 3): its number, what it says, and what finds the breaches of it."""
+    """What is looked at: the number of the invariant that it proves (see invariants.py), what it says, and what finds
+    the breaches of it. `also` are other invariants that it proves with it."""
 
     id: str
     says: str
     breaches: Callable[[Look], Iterator[str]]
+    also: tuple[str, ...] = ()
+
+    @property
+    def proves(self) -> tuple[str, ...]:
+        """The numbers of all that it proves."""
+        return (self.id, *self.also)
 
 
 def whole(high: int | None, low: int | None) -> int:
