@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from borsa.cli import cli
 from borsa.services.wallets.model import Deposit, OpenWallet
-from tests.commands.test_verify import everything_happens
+from tests.commands.audited import everything_happens
 from tests.support.running import Running
 from tests.support.stepped import Stepped, amend, cancel, fees, limit
 

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from borsa import app
-from borsa.commands.audit import books, followers, holds, ledger, lists, logs, orders, seals, trades
+from borsa.commands.audit import books, followers, holds, ledger, lists, logs, orders, seals, secrets, trades
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment, NothingToAudit
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     *logs.CHECKS,
     *followers.CHECKS,
     *lists.CHECKS,
+    *secrets.CHECKS,
 )
 
 RIGHT, WRONG, NOTHING = 0, 1, 2

@@ -25,6 +25,12 @@ class Look:
             self.rows_seen += 1
             yield row
 
+    def named(self, sql: str, given: dict[str, Any]) -> Iterator[Row]:
+        """As `each`, of a statement whose parameters have names."""
+        for row in self.moment.connection.execute(sql, given):
+            self.rows_seen += 1
+            yield row
+
     def wrong(self, sql: str, *given: Any) -> Iterator[Row]:
         """Rows that are wrong by being found; what was searched is counted by `among`."""
         yield from self.moment.connection.execute(sql, given)

@@ -136,7 +136,7 @@ def lost_holds_stay_lost(look: Look) -> Iterator[str]:
 
 CHECKS = (
     Check("I-03", "what wallets have held is the sum of their open holds", held_is_open_holds),
-    Check("I-03", "the hold of an open order is exactly what the order needs", open_orders_are_held_for),
+    Check("I-03", "the hold of an open order is exactly what the order needs", open_orders_are_held_for, ("I-08",)),
     Check("I-08", "a closed order holds nothing", closed_orders_hold_nothing),
     Check("I-04", "each hold: placed = spent + released + remaining", holds_add_up),
     Check("I-04", "each hold is the fold of the ledger's entries about it", holds_are_folds),

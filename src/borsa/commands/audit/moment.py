@@ -19,9 +19,9 @@ QUIET_TRIES_MAX = 100
 """How often a moment is looked for in which every consumer has applied everything."""
 
 
-def of(service: str, sql: str) -> str:
-    """A statement about one of the services: `$service` is the name of its database here."""
-    return Template(sql).substitute(service=service)
+def of(service: str, sql: str, **names: str) -> str:
+    """A statement about one of the services: `$service` is the name of its database here, `names` are others."""
+    return Template(sql).substitute(names, service=service)
 
 
 class NothingToAudit(RuntimeError):
