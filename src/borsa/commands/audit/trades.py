@@ -227,7 +227,7 @@ CHECKS = (
     Check("I-12", "each trade has two legs: opposite sides, different orders, of whom it names", two_legs),
     Check("I-12", "both orders of a trade were in the log before it", causes_come_first, ("I-35",)),
     Check("I-12", "each trade is settled exactly once", settled_once, ("I-30",)),
-    Check("I-12", "each settlement and reversal moved what its trade says", settlements_are_trades),
+    Check("I-12", "each settlement and reversal moved what its trade says", settlements_are_trades, ("I-13",)),
     Check("I-12", "each bust has one reversing entry", busts_are_reversed_once),
     Check(
         "I-13",
