@@ -299,6 +299,18 @@ def test_there_is_nothing_to_audit_in_an_empty_folder(tmp_path: Path, capsys: py
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("schema", "says"), [("0002", "has the schema 0002: `borsa migrate`"), ("9999", "has the schema 9999, and this")]
+)
+def test_a_schema_of_another_version_is_not_audited(
+    schema: str, says: str, audited: tuple[Path, int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(audited[0], tmp_path / "data")
+    damage(folder, "wallets", f"UPDATE alembic_version SET version_num = '{schema}'")
+    assert verify.run(Settings(data=str(folder))) == 2
+    assert f"borsa: nothing to audit: wallets.db {says}" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_database_is_wrong(tmp_path: Path) -> None:
     for service in SERVICES:
         (tmp_path / f"{service}.db").write_bytes(b"not a database" * 100)

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import apsw
 
+from borsa.runtime.migrations import head
+
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
 """In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
 
@@ -50,6 +52,17 @@ class Moment:
                 self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
             except apsw.Error as error:
                 raise apsw.CantOpenError(f"{service}.db: {error}") from error
+        self._check_schemas()
+
+    def _check_schemas(self) -> None:
+        """Refuse databases whose tables are not those that the checks read."""
+        for service in SERVICES:
+            found = self.connection.execute(of(service, "SELECT version_num FROM $service.alembic_version")).get
+            known = head(service)
+            if found < known:
+                raise NothingToAudit(f"{service}.db has the schema {found}: `borsa migrate` brings it to {known}")
+            if found > known:
+                raise NothingToAudit(f"{service}.db has the schema {found}, and this version knows {known}")
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ HASHES = ("users", "passwords")
 SECRETS = (
     ("a private key", "PRIVATE KEY", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
     ("an access token", "eyJ", re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")),
-    ("a refresh token", ".", re.compile(r"[0-9a-f]{12}\.\d+\.[\w-]{43}")),
+    ("a refresh token", ".", re.compile(r"\.\d+\.[\w-]{43}(?![\w-])")),
     ("an API key", "borsa_", re.compile(r"borsa_[0-9a-f-]{36}_[\w-]{20,}")),
     ("a webhook secret", "whsec_", re.compile(r"whsec_[\w+/=-]{16,}")),
     ("a password hash", "$argon2", re.compile(r"\$argon2")),
