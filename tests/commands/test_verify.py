@@ -14,6 +14,8 @@ import pytest
 from borsa import app
 from borsa.commands import verify
 from borsa.commands.audit.moment import SERVICES
+from borsa.requests import HoldFunds
+from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
 from tests.commands.audited import copied, damage, text_in_log
 from tests.support.running import Person, Running
@@ -401,6 +403,22 @@ def test_whatever_is_ordered_the_books_are_right(seed: int, band_ppm: int, tmp_p
         again.settle()
         assert verify.run(again.settings) == 0
     assert ("price_band" in reasons(tmp_path)) == bool(band_ppm), "or this proves less than it says"
+
+
+def test_a_hold_that_was_let_go_of_without_an_order_is_right(tmp_path: Path) -> None:
+    """As a crash between the hold and its order leaves it: nobody but wallets has a word on its release."""
+    with Stepped(tmp_path, unconfirmed_hold_seconds=1) as exchange:
+        ann = exchange.user("ann", USD=100 * ONE)
+        exchange.ask(
+            HoldFunds(hold_id="99", order_id=99, user_id=ann, wallet_id=None, asset="USD", amount=ONE, at_most=False)
+        )
+        assert verify.run(exchange.settings) == 0
+        exchange.writers["wallets"].memory.unconfirmed.set("99", 0)
+        exchange.writers["wallets"]._due = [(0, sweep) for sweep in WALLETS.sweeps]
+        exchange.settle()
+        assert verify.run(exchange.settings) == 0
+    with closing(sqlite3.connect(tmp_path / "wallets.db")) as connection:
+        assert connection.execute("SELECT status FROM holds").fetchall() == [("void",)]
 
 
 def test_settings_name_the_folder(audited: tuple[Path, int, int], capsys: pytest.CaptureFixture[str]) -> None:
