@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from borsa.cli import cli
+from borsa.commands.audit.moment import Moment
 from borsa.services.wallets.model import Deposit, OpenWallet
 from tests.commands.audited import everything_happens
 from tests.support.running import Running
@@ -67,7 +68,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         exchange.ask(amend(kept, ann, price="60"))
         slip = Deposit(
             wallet_id=exchange.wallet_id(ann), user_id=None, asset="USD", delta=-5 * ONE, kind="adjustment",
-            reason="a slip", author=admin_of(folder),
+            reason="a slip", author=admin_of(exchange),
         )  # fmt: skip
         exchange.ask(slip)
         exchange.ask(OpenWallet(user_id=bob, name="savings"))
@@ -80,10 +81,8 @@ def folder(traded: Path, tmp_path: Path) -> Path:
     return shutil.copytree(traded, tmp_path / "data")
 
 
-def admin_of(folder: Path) -> str:
-    with closing(sqlite3.connect(folder / "users.db")) as database:
-        (user_id,) = database.execute("SELECT user_id FROM users WHERE name = 'admin'").fetchone()
-    return str(user_id)
+def admin_of(exchange: Stepped) -> str:
+    return str(exchange.writers["users"].memory.user_named("admin").user_id)
 
 
 def damage(folder: Path, statement: str) -> None:
@@ -221,12 +220,8 @@ def test_every_balance_of_a_running_exchange_is_explained(tmp_path: Path) -> Non
     with Running(tmp_path / "data", price_band_ppm=900_000) as running:
         everything_happens(running)
         folder = running.settings.folder
-        with closing(sqlite3.connect(folder / "wallets.db")) as database:
-            database.execute("ATTACH ? AS users", (str(folder / "users.db"),))
-            owned = database.execute(
-                "SELECT u.name, b.asset FROM balances b"
-                " JOIN wallets w USING (wallet_id) JOIN users.users u USING (user_id)"
-            ).fetchall()
+        with Moment(folder, ()) as moment:
+            owned = list(moment.rows(OWNED))
         assert len(owned) == 6
         for name, asset in owned:
             said = explain(folder, name, asset)
@@ -234,3 +229,9 @@ def test_every_balance_of_a_running_exchange_is_explained(tmp_path: Path) -> Non
             assert "does not exist" not in said.output
             assert "never came to be" not in said.output
             assert "neither side" not in said.output
+
+
+OWNED = """
+    SELECT u.name, b.asset FROM wallets.balances b
+    JOIN wallets.wallets w USING (wallet_id) JOIN users.users u USING (user_id)
+"""

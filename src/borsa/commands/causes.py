@@ -1,11 +1,10 @@
 """Why a posting was made, in words: the order that was held for, the trade with its price and fee, who gave it."""
 
-import sqlite3
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
+from borsa.commands.audit.moment import Moment
 from borsa.markets import amount_text
 
 _ORDER = "SELECT side, symbol, order_type FROM orders.orders WHERE order_id = ?"
@@ -52,8 +51,8 @@ class Trade(msgspec.Struct, frozen=True):
 class Causes:
     """Of the postings in one asset."""
 
-    def __init__(self, connection: sqlite3.Connection, asset: str) -> None:
-        self._connection = connection
+    def __init__(self, moment: Moment, asset: str) -> None:
+        self._moment = moment
         self._asset = asset
         self._order = lru_cache(REMEMBERED_MAX)(self._order_text)
         self._trade = lru_cache(REMEMBERED_MAX)(self._trade_of)
@@ -74,22 +73,19 @@ class Causes:
         why = f": {line.reason}" if line.reason else ""
         return f"{line.kind}{who}{why}"
 
-    def _one(self, sql: str, key: str) -> Any:
-        return self._connection.execute(sql, (key,)).fetchone()
-
     def _order_text(self, order_id: str) -> str:
-        found = self._one(_ORDER, order_id)
+        found = self._moment.one(_ORDER, order_id)
         if found is None:
             return f"order {order_id}, which never came to be"
         side, symbol, order_type = found
         return f"order {order_id} ({order_type} {side} {symbol})"
 
     def _name_of(self, user_id: str) -> str:
-        found = self._one(_NAME, user_id)
+        found = self._moment.one(_NAME, user_id)
         return str(found[0]) if found else user_id
 
     def _trade_of(self, trade_id: str) -> Trade | None:
-        found = self._one(_TRADE, trade_id)
+        found = self._moment.one(_TRADE, trade_id)
         return Trade(*found) if found else None
 
     def _traded(self, wallet_id: str, line: Line, trade_id: str) -> str:

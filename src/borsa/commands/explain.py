@@ -1,11 +1,11 @@
 """borsa explain balance: every posting that a balance is the sum of, each with its cause, from the raw tables."""
 
-import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+import apsw
 import msgspec
 import typer
 
@@ -59,11 +59,11 @@ def run(settings: Settings, user: str, asset: str, last: int) -> int:
     try:
         with Moment(settings.folder, follows()) as moment:
             moment.fix()
-            return Explanation(moment.connection, asset, last).of(user)
+            return Explanation(moment, asset, last).of(user)
     except NothingToAudit as error:
         typer.echo(f"borsa: nothing to explain: {error}", err=True)
         return NOTHING
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         typer.echo(f"borsa: a database of {settings.folder} can't be read: {error}; borsa verify says more", err=True)
         return DIFFERS
 
@@ -71,35 +71,32 @@ def run(settings: Settings, user: str, asset: str, last: int) -> int:
 class Explanation:
     """Of the balances in one asset."""
 
-    def __init__(self, connection: sqlite3.Connection, asset: str, last: int) -> None:
-        self._connection = connection
+    def __init__(self, moment: Moment, asset: str, last: int) -> None:
+        self._moment = moment
         self._asset = asset
         self._last = last
-        self._causes = Causes(connection, asset)
+        self._causes = Causes(moment, asset)
 
     def of(self, user: str) -> int:
         """All wallets of a user, by name or id, that ever had the asset."""
-        found = self._one(_USER, user, name_key(user), user)
+        found = self._moment.one(_USER, user, name_key(user), user)
         if found is None:
             typer.echo(f"borsa: nothing to explain: there is no user {user}", err=True)
             return NOTHING
         user_id, name = found
         said = [
             self._wallet(f"{name}, wallet {wallet_id} ({wallet_name})", wallet_id)
-            for wallet_id, wallet_name in self._connection.execute(_WALLETS, (user_id,)).fetchall()
+            for wallet_id, wallet_name in list(self._moment.rows(_WALLETS, user_id))
         ]
         statuses = [status for status in said if status is not None]
         if not statuses:
             typer.echo(f"borsa: nothing to explain: {name} never had {self._asset}", err=True)
         return max(statuses, default=NOTHING)
 
-    def _one(self, sql: str, *given: Any) -> Any:
-        return self._connection.execute(sql, given).fetchone()
-
     def _wallet(self, title: str, wallet_id: str) -> int | None:
         """The history of one wallet, and whether it comes to its balance; None when there is neither."""
-        lines = (Line(*row) for row in self._connection.execute(_LINES, (wallet_id, self._asset)))
-        first, kept = next(lines, None), self._one(_BALANCE, wallet_id, self._asset)
+        lines = (Line(*row) for row in self._moment.rows(_LINES, wallet_id, self._asset))
+        first, kept = next(lines, None), self._moment.one(_BALANCE, wallet_id, self._asset)
         if first is None and kept is None:
             return None
         typer.echo(f"{title}, {self._asset}")

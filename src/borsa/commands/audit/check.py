@@ -37,7 +37,7 @@ class Look:
 
     def among(self, sql: str, *given: Any) -> None:
         """Count the rows that a search goes through: the statement selects their number."""
-        self.rows_seen += self.moment.connection.execute(sql, given).get or 0
+        self.rows_seen += self.moment.one(sql, *given)[0] or 0
 
     def witnessed(self, check_id: str) -> Iterator[str]:
         """What the witness noted under a check while it followed the logs."""

@@ -1,10 +1,10 @@
 """One moment of all databases: a read transaction on each, and how far each consumer had come in it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import apsw
@@ -14,7 +14,10 @@ from borsa.runtime.migrations import head
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
 """In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
 
-_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+_IN_MEMORY = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+
+BUSY_MS = 5000
+"""How long a reader waits for another's lock."""
 
 PAUSE_SECONDS = 0.01
 QUIET_TRIES_MAX = 100
@@ -45,7 +48,9 @@ class Moment:
             raise apsw.CantOpenError(f"{', '.join(missing)} has no database")
         self.last: dict[str, int] = {}
         self.cursors: dict[tuple[str, str], int] = {}
-        self.connection = apsw.Connection(":memory:", flags=_FLAGS)
+        # the driver of the exchange: SQLite's locks belong to the process, and two copies of it take each other's away
+        self.connection = apsw.Connection(":memory:", flags=_IN_MEMORY)
+        self.connection.set_busy_timeout(BUSY_MS)
         for service in SERVICES:
             path = quote(str(folder / f"{service}.db"))
             try:
@@ -57,7 +62,7 @@ class Moment:
     def _check_schemas(self) -> None:
         """Refuse databases whose tables are not those that the checks read."""
         for service in SERVICES:
-            found = self.connection.execute(of(service, "SELECT version_num FROM $service.alembic_version")).get
+            (found,) = self.one(of(service, "SELECT version_num FROM $service.alembic_version"))
             known = head(service)
             if found < known:
                 raise NothingToAudit(f"{service}.db has the schema {found}: `borsa migrate` brings it to {known}")
@@ -69,6 +74,14 @@ class Moment:
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+
+    def rows(self, sql: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a select, one by one."""
+        yield from self.connection.execute(sql, given)
+
+    def one(self, sql: str, *given: Any) -> Any:
+        """The first row of a select; None when there is none."""
+        return self.connection.execute(sql, given).fetchone()
 
     def fix(self) -> None:
         """Begin to look: at a quiet moment if one comes, else at one where no consumer is ahead of its source."""
@@ -105,9 +118,7 @@ class Moment:
 
     def newest_time(self) -> int:
         """When the newest event of all was logged: a stopped exchange has no later time than this."""
-        return max(
-            self.connection.execute(of(service, "SELECT max(time) FROM $service.log")).get or 0 for service in SERVICES
-        )
+        return max(self.one(of(service, "SELECT max(time) FROM $service.log"))[0] or 0 for service in SERVICES)
 
     def _lags(self) -> list[int]:
         return [self.last[source] - cursor for (_, source), cursor in self.cursors.items()]
@@ -118,7 +129,7 @@ class Moment:
             execute("ROLLBACK")
         execute("BEGIN")
         self.last = {
-            service: execute(of(service, "SELECT max(sequence) FROM $service.log")).get or 0 for service in SERVICES
+            service: self.one(of(service, "SELECT max(sequence) FROM $service.log"))[0] or 0 for service in SERVICES
         }
         self.cursors = dict.fromkeys(self._follows, 0)
         for consumer in SERVICES:
