@@ -96,7 +96,7 @@ DAMAGES = {
     "an API key's secret in plain": (
         "no secret is kept in plain",
         "users",
-        "INSERT INTO api_keys VALUES ('k', 'u', 'mine', 'read', '', x'706c61696e', 1)",
+        "INSERT INTO api_keys VALUES ('k', 'u', 'mine', 'read', '', 'bearer', x'706c61696e', 1)",
     ),
 }
 
@@ -151,6 +151,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
         ann = running.person(BTC="1")
         wanted = {"label": "mine", "scopes": ["read"]}
         key = ann.post("/api/users/api-keys", wanted, headers={"idempotency-key": str(uuid.uuid4())})
+        ann.post("/api/users/api-keys", wanted | {"label": "signing", "type": "hmac"})
         wish = {"channels": {"webhook": {"url": "https://8.8.8.8/hook", "kinds": ["fill"]}}}
         kept = ann.call("PUT", "/api/notifications/preferences", wish, {"idempotency-key": str(uuid.uuid4())})
     with closing(sqlite3.connect(folder / "users.db")) as database:

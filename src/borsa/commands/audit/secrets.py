@@ -13,6 +13,9 @@ WHOLE = ("users", "notifications")
 HASHES = ("users", "passwords")
 """The one table where a password's hash may stand, and has to."""
 
+VERIFIER_BYTES = {"bearer": 32, "ed25519": 32, "hmac": 12 + 43 + 16}
+"""How long that is by which a key is known: a SHA-256 digest, a public key, a secret sealed with AES-GCM."""
+
 SECRETS = (
     ("a private key", "PRIVATE KEY", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
     ("an access token", "eyJ", re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")),
@@ -25,7 +28,7 @@ SECRETS = (
 
 
 def nothing_is_in_plain(look: Look) -> Iterator[str]:
-    """Every text and every blob; passwords as Argon2id hashes, secrets of API keys as SHA-256 digests."""
+    """Every text and every blob; passwords as Argon2id hashes, secrets of API keys as digests, or sealed."""
     for service, table in _tables():
         for row in look.each(of(service, "SELECT * FROM $service.$table", table=table)):
             for found in _found(row):
@@ -33,9 +36,9 @@ def nothing_is_in_plain(look: Look) -> Iterator[str]:
     for user_id, text in look.each("SELECT user_id, hash FROM users.passwords"):
         if not text.startswith("$argon2id$"):
             yield f"the password of user {user_id} is not kept as an Argon2id hash"
-    for key_id, digest in look.each("SELECT key_id, secret_hash FROM users.api_keys"):
-        if len(digest) != 32:
-            yield f"the secret of API key {key_id} is not kept as a SHA-256 digest"
+    for key_id, kind, verifier in look.each("SELECT key_id, kind, verifier FROM users.api_keys"):
+        if len(verifier) != VERIFIER_BYTES.get(kind):
+            yield f"what API key {key_id} ({kind}) is known by is no digest, no public key, and not sealed"
 
 
 def _tables() -> Iterator[tuple[str, str]]:
