@@ -8,6 +8,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from borsa.app import SERVICES, routes
+from borsa.commands.audit.invariants import INVARIANTS, Invariant
+from borsa.commands.verify import CHECKS
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED, BalanceChange, Cause, Event
 from borsa.requests import ASKED, reply_type
@@ -41,6 +43,13 @@ same answer. Requests never leave Borsa; their amounts are integers in the asset
 REFERENCE_ABOUT = """
 Settings, errors and routes, from `settings.py`, `errors.py` and the route tables. The same for programs:
 `/openapi.json`; to read in a running exchange: `/docs`.
+"""
+
+INVARIANTS_ABOUT = """
+What must be true of an exchange at any moment, whatever happened to it, and what proves it. `borsa verify`
+([how to use it](running.md#verify)) computes what the databases show, from the raw tables and logs and without the
+code that wrote them; only the replay (I-22) runs the engine itself. What no data can show, the tests prove. From
+`commands/audit/invariants.py`, and from what each check says that it proves.
 """
 
 SWITCHES = {"True": "1", "False": "0"}
@@ -155,7 +164,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-PAGES = {"events.md": events_page, "reference.md": reference_page}
+def invariants_page() -> str:
+    """docs/operating/invariants.md"""
+    rows = [(each.id, each.says, _checks(each), _tests(each)) for each in INVARIANTS]
+    head = ("number", "must always be true", "`borsa verify` checks", "tests prove")
+    return "\n\n".join([NOTE, "# Invariants", INVARIANTS_ABOUT.strip(), table(head, rows)]) + "\n"
+
+
+def _checks(invariant: Invariant) -> str:
+    return "; ".join(check.says for check in CHECKS if invariant.id in check.proves)
+
+
+def _tests(invariant: Invariant) -> str:
+    links = ", ".join(f"[{Path(path).stem}](../../{path})" for path in invariant.tests)
+    return f"{invariant.beyond}: {links}" if links else ""
+
+
+PAGES = {"events.md": events_page, "reference.md": reference_page, "operating/invariants.md": invariants_page}
 """The generated pages, by file name in docs/."""
 
 

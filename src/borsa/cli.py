@@ -1,9 +1,11 @@
-"""The command line: borsa up | verify | doctor | migrate | openapi | asyncapi | replay | bench."""
+"""The command line: borsa up | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from borsa import __version__, settings
@@ -11,7 +13,9 @@ from borsa import __version__, settings
 cli = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A self-hosted crypto exchange."
 )
+explain = typer.Typer(no_args_is_help=True, help="Say why something is as it is.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+cli.add_typer(explain, name="explain")
 cli.add_typer(bench, name="bench")
 
 
@@ -47,12 +51,37 @@ def up(
     sys.exit(run(settings.load()))
 
 
+def _digest(text: str) -> str:
+    """A SHA-256 digest, if any, in hexadecimal digits."""
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter("must be 64 hexadecimal digits")
+    return text
+
+
 @cli.command()
-def verify() -> None:
+def verify(
+    digest: Annotated[
+        str, typer.Option(callback=_digest, help="One that verify printed earlier: is it still in the chain?")
+    ] = "",
+) -> None:
     """Audit the books, of a stopped or a running exchange; exit 1 when anything is wrong."""
     from borsa.commands.verify import run
 
-    sys.exit(run(settings.load()))
+    sys.exit(run(settings.load(), bytes.fromhex(digest) or None))
+
+
+@explain.command()
+def balance(
+    user: Annotated[str, typer.Argument(help="The name or the id of a user")],
+    asset: Annotated[str, typer.Argument(help="USD, BTC ...")],
+    last: Annotated[int, typer.Option(help="Print so many postings only; 0 is all", min=0)] = 0,
+    data: Annotated[str, typer.Option(help="The data folder, where it is not that of BORSA_DATA")] = "",
+) -> None:
+    """Every posting that a user's balance is the sum of, each with its cause; exit 1 when they don't come to it."""
+    from borsa.commands.explain import run
+
+    found = settings.load()
+    sys.exit(run(msgspec.structs.replace(found, data=data) if data else found, user, asset, last))
 
 
 @cli.command()

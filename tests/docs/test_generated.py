@@ -18,7 +18,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["events.md", "reference.md"])
+@pytest.mark.parametrize("name", ["events.md", "reference.md", "operating/invariants.md"])
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     page = generator().PAGES[name]()
     assert (ROOT / "docs" / name).read_text() == page, f"docs/{name} is stale: run `make docs`"

@@ -1,6 +1,6 @@
 """borsa verify: audit the books of a stopped or a running exchange, from its raw tables and logs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -9,7 +9,19 @@ import msgspec
 import typer
 
 from borsa import app
-from borsa.commands.audit import actions, books, followers, holds, ledger, lists, logs, orders, trades
+from borsa.commands.audit import (
+    actions,
+    books,
+    followers,
+    holds,
+    ledger,
+    lists,
+    logs,
+    orders,
+    seals,
+    secrets,
+    trades,
+)
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment, NothingToAudit
@@ -18,6 +30,7 @@ from borsa.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
     *ledger.CHECKS,
+    *seals.CHECKS,
     *holds.CHECKS,
     *orders.CHECKS,
     *trades.CHECKS,
@@ -26,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *followers.CHECKS,
     *lists.CHECKS,
     *actions.CHECKS,
+    *secrets.CHECKS,
 )
 
 RIGHT, WRONG, NOTHING = 0, 1, 2
@@ -47,11 +61,15 @@ class Finding(msgspec.Struct, frozen=True):
     shown: list[str]
 
 
-def run(settings: Settings) -> int:
-    """Audit the data folder, say what came of each check, and return the exit status."""
+def run(settings: Settings, digest: bytes | None = None) -> int:
+    """Audit the data folder, say what came of each check, and return the exit status.
+
+    `digest` is one that was noted earlier: it must still be in the chain of seals.
+    """
+    checks = CHECKS if digest is None else (*CHECKS, seals.is_in_the_chain(digest))
     try:
         with Moment(settings.folder, follows()) as moment:
-            findings = _audit_until_sure(moment)
+            findings = _audit_until_sure(moment, checks)
             _report(settings.folder, moment, findings)
     except NothingToAudit as error:
         typer.echo(f"borsa: nothing to audit: {error}", err=True)
@@ -67,9 +85,9 @@ def follows() -> list[tuple[str, str]]:
     return [(service.name, source) for service in app.SERVICES for source in service.consumes]
 
 
-def _audit_until_sure(moment: Moment) -> list[Finding]:
+def _audit_until_sure(moment: Moment, checks: Sequence[Check]) -> list[Finding]:
     moment.fix()
-    findings = _audit(moment)
+    findings = _audit(moment, checks)
     for _ in range(LOOKS_MAX - 1):
         before = moment.state()
         if not any(finding.breaches for finding in findings):
@@ -77,17 +95,17 @@ def _audit_until_sure(moment: Moment) -> list[Finding]:
         moment.fix()
         if moment.state() == before:
             break
-        findings = _audit(moment)
+        findings = _audit(moment, checks)
     return findings
 
 
-def _audit(moment: Moment) -> list[Finding]:
+def _audit(moment: Moment, checks: Sequence[Check]) -> list[Finding]:
     try:
         witness = follow(moment)
     except (apsw.Error, LookupError, ValueError, msgspec.MsgspecError) as error:
         witness = Witness()
         witness.note("I-35", f"the logs can't be followed: {error!r}")
-    return [_find(check, moment, witness) for check in CHECKS]
+    return [_find(check, moment, witness) for check in checks]
 
 
 def _find(check: Check, moment: Moment, witness: Witness) -> Finding:
@@ -109,12 +127,13 @@ def _report(folder: Path, moment: Moment, findings: list[Finding]) -> None:
     typer.echo(f"{folder}, at {', '.join(f'{name}/{last}' for name, last in sorted(moment.last.items()))}")
     for finding in findings:
         verdict = f"WRONG, {finding.breaches} breaches" if finding.breaches else "ok"
-        typer.echo(f"{finding.check.id}  {finding.check.says}: {finding.rows} rows, {verdict}")
+        typer.echo(f"{' '.join(finding.check.proves)}  {finding.check.says}: {finding.rows} rows, {verdict}")
         for breach in finding.shown:
             typer.echo(f"      {breach}")
         if finding.breaches > len(finding.shown):
             typer.echo(f"      and {finding.breaches - len(finding.shown)} more")
     for behind in moment.lagging():
         typer.echo(f"note: {behind}; what it has not applied was not held against it")
+    typer.echo(seals.newest(moment))
     rows, breaches = (sum(getattr(finding, name) for finding in findings) for name in ("rows", "breaches"))
     typer.echo(f"{len(findings)} checks, {rows} rows, {breaches} breaches")

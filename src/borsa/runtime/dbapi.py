@@ -34,11 +34,16 @@ class Cursor:
     def execute(self, statement: str, given: Sequence[Any] = ()) -> None:
         """Run a statement, and have its rows at hand."""
         cursor = self._connection.cursor()
+        self.description = None
+        # asked before it runs: of a select that finds nothing, the columns are forgotten afterwards
+        cursor.exec_trace = self._describe
         cursor.execute(statement, given)
-        # known only while there are rows to come; a statement that has none says so by an error
-        self.description = _description(cursor)
         self._rows = cursor.fetchall()
         self.rowcount = self._connection.changes()
+
+    def _describe(self, cursor: apsw.Cursor, _statement: str, _given: Any) -> bool:
+        self.description = cursor.description or None
+        return True
 
     def executemany(self, statement: str, many: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of many rows."""
@@ -57,13 +62,6 @@ class Cursor:
     def close(self) -> None:
         """Forget the rows."""
         self._rows = []
-
-
-def _description(cursor: apsw.Cursor) -> Sequence[tuple[Any, ...]] | None:
-    try:
-        return cursor.description
-    except apsw.ExecutionCompleteError:
-        return None
 
 
 class Connection:

@@ -28,6 +28,13 @@ class Settled(Protocol):
         """Do so."""
 
 
+class Sealing(Protocol):
+    """Tables whose new rows are sealed with each commit."""
+
+    def seal(self) -> None:
+        """Write them, and the seal."""
+
+
 Mark = tuple[int, Sequence[int]]
 """How many changes were staged, and how many rows each journal had."""
 
@@ -49,6 +56,7 @@ class Session:
         self._records: list[Records[Any]] = []
         self._journals: list[Journal[Any]] = []
         self.lists: list[Settled] = []
+        self.chains: list[Sealing] = []
         self._undo: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
         self._sent = False
 
@@ -128,6 +136,8 @@ class Session:
         """Write what is staged and make it durable."""
         for table in self._records:
             table.flush()
+        for chain in self.chains:
+            chain.seal()
         for journal in self._journals:
             journal.flush()
         self._connection.commit()
@@ -323,8 +333,11 @@ class Journal(Generic[T]):
         """Add rows at the end."""
         self.rows.extend(records)
 
-    def flush(self) -> None:
-        """Write the new rows, in the open transaction."""
-        if self.rows:
-            self._connection.write(self._insert, list(map(self._row_of, self.rows)))
-            self.rows = []
+    def flush(self) -> Sequence[Row]:
+        """Write the new rows, in the open transaction; gives them as they were written."""
+        if not self.rows:
+            return ()
+        written = list(map(self._row_of, self.rows))
+        self._connection.write(self._insert, written)
+        self.rows = []
+        return written

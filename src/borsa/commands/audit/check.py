@@ -25,13 +25,19 @@ class Look:
             self.rows_seen += 1
             yield row
 
+    def named(self, sql: str, given: dict[str, Any]) -> Iterator[Row]:
+        """As `each`, of a statement whose parameters have names."""
+        for row in self.moment.connection.execute(sql, given):
+            self.rows_seen += 1
+            yield row
+
     def wrong(self, sql: str, *given: Any) -> Iterator[Row]:
         """Rows that are wrong by being found; what was searched is counted by `among`."""
         yield from self.moment.connection.execute(sql, given)
 
     def among(self, sql: str, *given: Any) -> None:
         """Count the rows that a search goes through: the statement selects their number."""
-        self.rows_seen += self.moment.connection.execute(sql, given).get or 0
+        self.rows_seen += self.moment.one(sql, *given)[0] or 0
 
     def witnessed(self, check_id: str) -> Iterator[str]:
         """What the witness noted under a check while it followed the logs."""
@@ -40,11 +46,18 @@ class Look:
 
 
 class Check(msgspec.Struct, frozen=True):
-    """An invariant (RELIABILITY, section 3): its number, what it says, and what finds the breaches of it."""
+    """What is looked at: the number of the invariant that it proves (see invariants.py), what it says, and what finds
+    the breaches of it. `also` are other invariants that it proves with it."""
 
     id: str
     says: str
     breaches: Callable[[Look], Iterator[str]]
+    also: tuple[str, ...] = ()
+
+    @property
+    def proves(self) -> tuple[str, ...]:
+        """The numbers of all that it proves."""
+        return (self.id, *self.also)
 
 
 def whole(high: int | None, low: int | None) -> int:

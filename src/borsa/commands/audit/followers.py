@@ -47,9 +47,10 @@ def portfolios_hold_what_wallets_hold(look: Look) -> Iterator[str]:
 
 
 def holdings_are_told(look: Look) -> Iterator[str]:
-    """Every holding is as its last PortfolioUpdated told, and every one that was told is there."""
+    """Every portfolio and holding is as its last PortfolioUpdated told, and every one that was told is there."""
     decode = msgspec.json.Decoder(PortfolioUpdated).decode
     newest: dict[tuple[str, str], tuple[int, int]] = {}
+    standing: dict[str, tuple[str, int]] = {}
     gone: set[str] = set()
     for (data,) in look.each("SELECT data FROM portfolios.log WHERE type = 'PortfolioUpdated' ORDER BY sequence"):
         event = decode(data)
@@ -57,6 +58,9 @@ def holdings_are_told(look: Look) -> Iterator[str]:
             newest[event.portfolio_id, event.product] = (event.version, units(event.quantity))
         elif event.change == "deleted":
             gone.add(event.portfolio_id)
+            standing.pop(event.portfolio_id, None)
+        else:
+            standing[event.portfolio_id] = (event.user_id, event.version)
     due = {key: told for key, told in newest.items() if key[0] not in gone}
     sql = "SELECT portfolio_id, product, version, quantity FROM portfolios.holdings"
     for portfolio_id, product, version, quantity in look.each(sql):
@@ -65,6 +69,33 @@ def holdings_are_told(look: Look) -> Iterator[str]:
             yield f"portfolio {portfolio_id} has {quantity} {product} at version {version}, last told was {told}"
     for (portfolio_id, product), told in due.items():
         yield f"portfolio {portfolio_id} has no {product}, last told was {told}"
+    for portfolio_id, *kept in look.each("SELECT portfolio_id, user_id, version FROM portfolios.portfolios"):
+        owned = standing.pop(portfolio_id, None)
+        if owned != tuple(kept):
+            yield f"portfolio {portfolio_id} is {tuple(kept)}, last told was {owned}"
+    for portfolio_id, owned in standing.items():
+        yield f"portfolio {portfolio_id} is not there, last told was {owned}"
+
+
+_EVERYBODY = """
+    SELECT l.subject, l.sequence <= :wallets, l.sequence <= :portfolios,
+        (SELECT count(*) FROM wallets.wallets w WHERE w.user_id = l.subject AND w.is_default = 1),
+        (SELECT count(*) FROM portfolios.owners o WHERE o.user_id = l.subject),
+        (SELECT count(*) FROM portfolios.owners o JOIN portfolios.portfolios p ON p.portfolio_id = o.portfolio_id
+            WHERE o.user_id = l.subject AND p.user_id = o.user_id AND p.is_default = 1 AND o.state = 'open'),
+        (SELECT count(*) FROM portfolios.owners o WHERE o.user_id = l.subject AND o.state = 'gone')
+    FROM users.log l WHERE l.type = 'UserCreated'
+"""
+
+
+def everybody_has_their_own(look: Look) -> Iterator[str]:
+    """Each user has one default wallet for ever, and one default portfolio until they leave."""
+    cursors = {name: look.moment.cursor(name, "users") for name in ("wallets", "portfolios")}
+    for user_id, *applied, wallets, owners, portfolios, gone in look.named(_EVERYBODY, cursors):
+        if applied[0] and wallets != 1:
+            yield f"user {user_id} has {wallets} default wallets"
+        if applied[1] and (owners != 1 or portfolios + gone != 1):
+            yield f"user {user_id} has {portfolios} default portfolios"
 
 
 def prices_are_told(look: Look) -> Iterator[str]:
@@ -100,6 +131,17 @@ def _is_of_one_user(look: Look, origin: Any) -> bool:
     return bool(next(look.wrong(_OF_ONE_USER, origin))[0])
 
 
+def deliveries_are_of_notifications(look: Look) -> Iterator[str]:
+    """Whatever is sent to a user is a notification of theirs: its key has at most one for each channel."""
+    sql = """
+        SELECT d.notification_id, d.channel, d.user_id, n.user_id FROM notifications.deliveries d
+        LEFT JOIN notifications.notifications n ON n.notification_id = d.notification_id
+    """
+    for notification_id, channel, receiver, user_id in look.each(sql):
+        if receiver != user_id:
+            yield f"{notification_id} goes by {channel} to user {receiver}, and is told to {user_id or 'nobody'}"
+
+
 def nobody_is_told_early(look: Look) -> Iterator[str]:
     """No notification of an event that was not applied."""
     look.among("SELECT count(*) FROM notifications.notifications WHERE origin IS NOT NULL")
@@ -115,8 +157,10 @@ def nobody_is_told_early(look: Look) -> Iterator[str]:
 
 CHECKS = (
     Check("I-33", "default portfolios hold what the wallets hold", portfolios_hold_what_wallets_hold),
-    Check("I-33", "every holding is as it was last told", holdings_are_told),
+    Check("I-33", "every portfolio and holding is as it was last told", holdings_are_told, ("I-31",)),
+    Check("I-33", "each user has one default wallet and portfolio", everybody_has_their_own),
     Check("I-33", "holdings are valued at the last trade", prices_are_told),
     Check("I-36", "one notification for each event, user and kind", users_are_told_once),
+    Check("I-36", "what is sent is a notification of who gets it", deliveries_are_of_notifications),
     Check("I-36", "nobody was told of what was not applied", nobody_is_told_early),
 )

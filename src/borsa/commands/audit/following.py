@@ -55,6 +55,7 @@ def follow(moment: Moment) -> Witness:
         witness.asks(event)
         ahead = _hear(witness, told, ahead, sequence)
         witness.ends()
+        witness.is_answered(sequence)
         _flush(connection, witness, ROWS_AT_ONCE)
     if ahead is not None:
         witness.note("I-35", f"trades/{ahead[0]} was caused by orders/{ahead[1]}, which can't have caused it there")

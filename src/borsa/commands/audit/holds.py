@@ -93,12 +93,12 @@ _LEDGER_OF_ORDER = """
         FROM wallets.entries e JOIN wallets.postings p ON p.entry_id = e.entry_id
         JOIN temp.executed x ON x.trade_id = CAST(e.reference AS INTEGER)
         WHERE e.kind = 'trade' AND p.bucket = 'held'),
-    folded AS (SELECT order_id, sum(amount) AS total FROM moved GROUP BY order_id),
-    kept AS (SELECT order_id, sum(placed - spent - released) AS total FROM wallets.holds GROUP BY order_id)
-    SELECT kept.order_id, kept.total, coalesce(folded.total, 0) FROM kept LEFT JOIN folded USING (order_id)
-    WHERE kept.total != coalesce(folded.total, 0)
-    UNION ALL
-    SELECT folded.order_id, 0, folded.total FROM folded LEFT JOIN kept USING (order_id) WHERE kept.order_id IS NULL
+    -- added up together and not joined: no planner can make it quadratic
+    both AS (
+        SELECT order_id, 1 AS holds, placed - spent - released AS kept, 0 AS folded FROM wallets.holds
+        UNION ALL SELECT order_id, 0, 0, amount FROM moved)
+    SELECT order_id, sum(kept), sum(folded) FROM both
+    GROUP BY order_id HAVING sum(kept) != sum(folded) OR sum(holds) = 0
 """
 
 
@@ -136,7 +136,7 @@ def lost_holds_stay_lost(look: Look) -> Iterator[str]:
 
 CHECKS = (
     Check("I-03", "what wallets have held is the sum of their open holds", held_is_open_holds),
-    Check("I-03", "the hold of an open order is exactly what the order needs", open_orders_are_held_for),
+    Check("I-03", "the hold of an open order is exactly what the order needs", open_orders_are_held_for, ("I-08",)),
     Check("I-08", "a closed order holds nothing", closed_orders_hold_nothing),
     Check("I-04", "each hold: placed = spent + released + remaining", holds_add_up),
     Check("I-04", "each hold is the fold of the ledger's entries about it", holds_are_folds),

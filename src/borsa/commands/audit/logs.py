@@ -76,6 +76,61 @@ def causes_come_first(look: Look) -> Iterator[str]:
                 yield f"{service} names the cause {causation}, which is not logged"
 
 
+ONCE = {
+    "users": "'UserCreated', 'UserDeleted'",
+    "orders": "'OrderCreated', 'OrderCancelled', 'MarketCreated'",
+    "trades": "'TradeExecuted', 'OrderTriggered', 'OrderClosed', 'TradeBusted'",
+}
+"""What can happen only once to a user, a market, an order or a trade."""
+
+_REPEATED = """
+    SELECT type, subject, count(*), max(sequence) FROM $service.log WHERE type IN ($types)
+    GROUP BY type, subject HAVING count(*) > 1
+"""
+
+
+def told_once(look: Look) -> Iterator[str]:
+    """What can happen once to something with an id was told once: not again, with the same content or with another."""
+    for service, types in ONCE.items():
+        look.among(of(service, "SELECT count(*) FROM $service.log WHERE type IN ($types)", types=types))
+        for kind, subject, times, last in look.wrong(of(service, _REPEATED, types=types)):
+            yield f"{service} told {kind} of {subject} {times} times, last as {service}/{last}"
+
+
+class _Why(msgspec.Struct):
+    kind: str
+    reference: str
+
+
+class _Moved(msgspec.Struct):
+    cause: _Why
+
+
+_decode_moved = msgspec.json.Decoder(_Moved).decode
+
+_CAUSED = """
+    SELECT w.sequence, w.data, w.causation, t.type, t.subject FROM wallets.log w
+    LEFT JOIN trades.log t ON t.sequence = CAST(substr(w.causation, 8) AS INTEGER) AND w.causation LIKE 'trades/%'
+    WHERE w.type = 'WalletUpdated' ORDER BY w.sequence
+"""
+_VOID = "SELECT count(*) FROM wallets.holds WHERE order_id = ? AND status = 'void'"
+
+WORDS = {"trade": ("TradeExecuted",), "release": ("OrderClosed", "OrderAmended", "OrderAmendRejected")}
+"""What the engine must have said of a trade or an order, for its money to move."""
+
+
+def money_waits_for_the_engine(look: Look) -> Iterator[str]:
+    """No settlement without that trade, no release without a word about that order; but for holds that were voided."""
+    for sequence, data, causation, said, subject in look.each(_CAUSED):
+        cause = _decode_moved(data).cause
+        if cause.kind not in WORDS or (said in WORDS[cause.kind] and subject == cause.reference):
+            continue
+        if causation is None and next(look.wrong(_VOID, int(cause.reference)))[0]:
+            continue
+        because = f"{causation} ({said} of {subject})" if said else causation
+        yield f"wallets/{sequence} is a {cause.kind} of {cause.reference}, caused by {because}"
+
+
 def versions_grow(look: Look) -> Iterator[str]:
     """For each wallet and each portfolio, from event to event."""
     for service, kind in (("wallets", "WalletUpdated"), ("portfolios", "PortfolioUpdated")):
@@ -120,6 +175,7 @@ def wallets_are_told(look: Look) -> Iterator[str]:
     balances: Balances = {}
     for entry_id, rows in groupby(look.each(_MOVED), key=itemgetter(0)):
         due = _due(balances, rows)
+        yield from _below_zero(entry_id, due)
         while ahead is not None and ahead[1].version <= entry_id:
             sequence, event = ahead
             found = {each.asset: _said(each) for each in event.changes}
@@ -146,6 +202,13 @@ def _due(balances: Balances, rows: Iterator[tuple[Any, ...]]) -> dict[str, dict[
     return due
 
 
+def _below_zero(entry_id: int, due: dict[str, dict[str, Told]]) -> Iterator[str]:
+    for wallet_id, moved in due.items():
+        for asset, (_, _, available, held) in moved.items():
+            if available < 0 or held < 0:
+                yield f"entry {entry_id} left {wallet_id} with {available} {asset} available and {held} held"
+
+
 def _said(change: BalanceChange) -> Told:
     return parse_signed(change.delta, SCALE), units(change.balance), units(change.available), units(change.held)
 
@@ -166,8 +229,15 @@ CHECKS = (
     Check("F10", "the database files are whole", files_are_whole),
     Check("I-30", "every log runs 1, 2, 3 ... and can be read", logs_are_dense),
     Check("I-30", "no cursor is ahead of its log, no event was set aside", cursors_are_behind),
-    Check("I-31", "each entry was told once to each wallet, with its balance", wallets_are_told),
+    Check(
+        "I-31",
+        "each entry was told once to each wallet, with its balance, and none left it below zero",
+        wallets_are_told,
+        ("I-02",),
+    ),
+    Check("I-32", "what can happen once was told once", told_once),
     Check("I-31", "each user's row has its event", rows_are_events),
     Check("I-34", "versions of wallets and portfolios only grow", versions_grow),
     Check("I-35", "nothing is told before its cause", causes_come_first),
+    Check("I-35", "money moves for a trade or a release on the engine's word only", money_waits_for_the_engine),
 )

@@ -1,27 +1,32 @@
 """One moment of all databases: a read transaction on each, and how far each consumer had come in it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import apsw
 
+from borsa.runtime.migrations import head
+
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
 """In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
 
-_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+_IN_MEMORY = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+
+BUSY_MS = 5000
+"""How long a reader waits for another's lock."""
 
 PAUSE_SECONDS = 0.01
 QUIET_TRIES_MAX = 100
 """How often a moment is looked for in which every consumer has applied everything."""
 
 
-def of(service: str, sql: str) -> str:
-    """A statement about one of the services: `$service` is the name of its database here."""
-    return Template(sql).substitute(service=service)
+def of(service: str, sql: str, **names: str) -> str:
+    """A statement about one of the services: `$service` is the name of its database here, `names` are others."""
+    return Template(sql).substitute(names, service=service)
 
 
 class NothingToAudit(RuntimeError):
@@ -43,19 +48,40 @@ class Moment:
             raise apsw.CantOpenError(f"{', '.join(missing)} has no database")
         self.last: dict[str, int] = {}
         self.cursors: dict[tuple[str, str], int] = {}
-        self.connection = apsw.Connection(":memory:", flags=_FLAGS)
+        # the driver of the exchange: SQLite's locks belong to the process, and two copies of it take each other's away
+        self.connection = apsw.Connection(":memory:", flags=_IN_MEMORY)
+        self.connection.set_busy_timeout(BUSY_MS)
         for service in SERVICES:
             path = quote(str(folder / f"{service}.db"))
             try:
                 self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
             except apsw.Error as error:
                 raise apsw.CantOpenError(f"{service}.db: {error}") from error
+        self._check_schemas()
+
+    def _check_schemas(self) -> None:
+        """Refuse databases whose tables are not those that the checks read."""
+        for service in SERVICES:
+            (found,) = self.one(of(service, "SELECT version_num FROM $service.alembic_version"))
+            known = head(service)
+            if found < known:
+                raise NothingToAudit(f"{service}.db has the schema {found}: `borsa migrate` brings it to {known}")
+            if found > known:
+                raise NothingToAudit(f"{service}.db has the schema {found}, and this version knows {known}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+
+    def rows(self, sql: str, *given: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a select, one by one."""
+        yield from self.connection.execute(sql, given)
+
+    def one(self, sql: str, *given: Any) -> Any:
+        """The first row of a select; None when there is none."""
+        return self.connection.execute(sql, given).fetchone()
 
     def fix(self) -> None:
         """Begin to look: at a quiet moment if one comes, else at one where no consumer is ahead of its source."""
@@ -92,9 +118,7 @@ class Moment:
 
     def newest_time(self) -> int:
         """When the newest event of all was logged: a stopped exchange has no later time than this."""
-        return max(
-            self.connection.execute(of(service, "SELECT max(time) FROM $service.log")).get or 0 for service in SERVICES
-        )
+        return max(self.one(of(service, "SELECT max(time) FROM $service.log"))[0] or 0 for service in SERVICES)
 
     def _lags(self) -> list[int]:
         return [self.last[source] - cursor for (_, source), cursor in self.cursors.items()]
@@ -105,7 +129,7 @@ class Moment:
             execute("ROLLBACK")
         execute("BEGIN")
         self.last = {
-            service: execute(of(service, "SELECT max(sequence) FROM $service.log")).get or 0 for service in SERVICES
+            service: self.one(of(service, "SELECT max(sequence) FROM $service.log"))[0] or 0 for service in SERVICES
         }
         self.cursors = dict.fromkeys(self._follows, 0)
         for consumer in SERVICES:

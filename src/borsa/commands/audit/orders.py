@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from borsa import money
 from borsa.commands.audit.check import Check, Look
-from borsa.events import OrderSnapshot
+from borsa.commands.audit.witness import DECODE, units
+from borsa.events import MarketEvent, OrderSnapshot
 
 TERMINAL = ("filled", "cancelled", "expired", "rejected")
 NEXT = {
@@ -39,16 +41,19 @@ def fills_are_trades(look: Look) -> Iterator[str]:
             SELECT buy_order_id AS order_id, trade_id, quantity, notional FROM trades.trades
             UNION ALL SELECT sell_order_id, trade_id, quantity, notional FROM trades.trades),
         sums AS (SELECT order_id, sum(quantity) AS quantity, sum(notional) AS notional FROM fills GROUP BY order_id)
-        SELECT o.order_id, o.filled, m.lot, o.spent, o.quantity, coalesce(s.quantity, 0), coalesce(s.notional, 0)
+        SELECT o.order_id, o.filled, m.lot, o.spent, o.quantity, o.prevented,
+            coalesce(s.quantity, 0), coalesce(s.notional, 0)
         FROM orders.orders o JOIN orders.markets m ON m.symbol = o.symbol
         LEFT JOIN sums s ON s.order_id = o.order_id LEFT JOIN temp.folded f ON f.order_id = o.order_id
         WHERE coalesce(f.last, 0) <= ?
     """
-    for order_id, filled, lot, spent, quantity, traded, cost in look.each(sums, look.moment.cursor("orders", "trades")):
+    for order_id, filled, lot, spent, quantity, prevented, traded, cost in look.each(
+        sums, look.moment.cursor("orders", "trades")
+    ):
         if (filled * lot, spent) != (traded, cost):
             yield f"order {order_id}: filled {filled * lot} for {spent}, its trades sum to {traded} for {cost}"
-        if filled < 0 or (quantity and filled > quantity):
-            yield f"order {order_id}: {filled} of {quantity} lots filled"
+        if min(filled, prevented) < 0 or (quantity and filled + prevented > quantity):
+            yield f"order {order_id}: {filled} of {quantity} lots filled, {prevented} prevented"
 
 
 def status_goes_forward(look: Look) -> Iterator[str]:
@@ -123,6 +128,54 @@ def _open_status(filled: int, last: int) -> str:
     return "open" if last else "pending"
 
 
+_MARKETS = """
+    SELECT symbol, base, quote, number, tick, lot, min_notional, maker_fee, taker_fee, price_band_ppm, state
+    FROM orders.markets
+"""
+
+
+def markets_are_told(look: Look) -> Iterator[str]:
+    """Every market is as it was last told, and each one that was told is there."""
+    told: dict[str, MarketEvent] = {}
+    sql = "SELECT type, data FROM orders.log WHERE type IN ('MarketCreated', 'MarketUpdated') ORDER BY sequence"
+    for kind, data in look.each(sql):
+        event = DECODE[kind](data)
+        if isinstance(event, MarketEvent):
+            told[event.symbol] = event
+    for symbol, *kept in look.each(_MARKETS):
+        market = told.pop(symbol, None)
+        if market is None or _terms(market) != kept:
+            yield f"market {symbol} is {kept}, it was last told as {market and _terms(market)}"
+    for symbol in told:
+        yield f"market {symbol} was told of and is not in the table"
+
+
+def _terms(event: MarketEvent) -> list[str | int]:
+    sizes = [units(text) for text in (event.tick_size, event.lot_size, event.min_notional)]
+    rates = [money.parse(text, money.RATE_SCALE) for text in (event.maker_fee, event.taker_fee, event.price_band)]
+    return [event.base, event.quote, event.number, *sizes, *rates, event.state]
+
+
+_WAITING = """
+    SELECT o.order_id, CASE
+            WHEN o.cancel_requested = 1 THEN 'waits for its cancel'
+            WHEN a.revision IS NOT NULL THEN 'waits for its amendment ' || a.revision
+            ELSE 'is pending' END
+    FROM orders.orders o LEFT JOIN orders.amendments a ON a.order_id = o.order_id AND a.revision = o.amending
+    WHERE o.status IN ('pending', 'open', 'partially_filled') AND (o.cancel_requested = 1 OR a.revision IS NOT NULL
+        OR (o.status = 'pending' AND o.order_type NOT IN ('stop', 'stop_limit')))
+"""
+
+
+def nobody_waits_for_ever(look: Look) -> Iterator[str]:
+    """The engine answered all that was asked of it; and once all logs are applied, no order waits for its word."""
+    yield from look.witnessed("I-43")
+    if look.moment.is_quiet:
+        look.among("SELECT count(*) FROM orders.orders WHERE status IN ('pending', 'open', 'partially_filled')")
+        for order_id, waits in look.wrong(_WAITING):
+            yield f"order {order_id} {waits}, and nothing is left to be applied"
+
+
 def last_prices_are_told(look: Look) -> Iterator[str]:
     """The last price of each market is that of its last trade on the tape."""
     sql = """
@@ -140,5 +193,7 @@ CHECKS = (
     Check("I-10", "what an order filled is the sum of its trades", fills_are_trades),
     Check("I-11", "an order's status only goes forward, and its row says the same", status_goes_forward),
     Check("I-33", "every order is the fold of the engine's words", orders_are_folds),
+    Check("I-33", "every market is as it was last told", markets_are_told, ("I-31",)),
     Check("I-33", "the last price of a market is that of its last trade", last_prices_are_told),
+    Check("I-43", "whatever was asked of the engine was answered", nobody_waits_for_ever),
 )

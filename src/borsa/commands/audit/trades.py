@@ -225,9 +225,9 @@ def prices_are_within_limits(look: Look) -> Iterator[str]:
 
 CHECKS = (
     Check("I-12", "each trade has two legs: opposite sides, different orders, of whom it names", two_legs),
-    Check("I-12", "both orders of a trade were in the log before it", causes_come_first),
-    Check("I-12", "each trade is settled exactly once", settled_once),
-    Check("I-12", "each settlement and reversal moved what its trade says", settlements_are_trades),
+    Check("I-12", "both orders of a trade were in the log before it", causes_come_first, ("I-35",)),
+    Check("I-12", "each trade is settled exactly once", settled_once, ("I-30",)),
+    Check("I-12", "each settlement and reversal moved what its trade says", settlements_are_trades, ("I-13",)),
     Check("I-12", "each bust has one reversing entry", busts_are_reversed_once),
     Check(
         "I-13",
@@ -237,5 +237,5 @@ CHECKS = (
     Check("I-14", "fees follow the rates of their time, and the fee wallet has them all", fees_arrive),
     Check("I-15", "no trade is for nothing: notional = price x quantity above 0", values_are_exact),
     Check("I-16", "nobody traded with themselves, unless the order said so", no_self_trades),
-    Check("I-31", "each trade's row and its event say the same", rows_are_events),
+    Check("I-31", "each trade's row and its event say the same", rows_are_events, ("I-33",)),
 )

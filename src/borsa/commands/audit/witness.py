@@ -21,6 +21,8 @@ from borsa.events import (
     Event,
     MarketEvent,
     OrderAmended,
+    OrderAmendRequested,
+    OrderCancelRequested,
     OrderClosed,
     OrderCreated,
     OrderOpened,
@@ -99,6 +101,8 @@ class Witness:
         self._rates: dict[str, tuple[int, int]] = {}
         self._incoming: Known | None = None
         self._asked: Event | None = None
+        # whether an outcome of what was asked names the order that it was asked of
+        self._answered = False
 
     def note(self, check_id: str, text: str) -> None:
         """Remember a breach."""
@@ -119,7 +123,7 @@ class Witness:
     def asks(self, event: Event) -> None:
         """The next event of the orders log that the engine takes."""
         self.inputs += 1
-        self._asked = event
+        self._asked, self._answered = event, False
         last = self._last_price.get(getattr(event, "symbol", ""), 0)
         self._low, self._high = last, last
         if isinstance(event, MarketEvent):
@@ -144,11 +148,23 @@ class Witness:
         if bid and ask and bid >= ask:
             self.note("I-20", f"{placed.symbol}: bid {_text(bid)} stands against ask {_text(ask)}")
 
+    def is_answered(self, sequence: int) -> None:
+        """All that came of the event was told: who asked to cancel, amend or trade got a word on it."""
+        asked = self._asked
+        if isinstance(asked, OrderCancelRequested):
+            if int(asked.order_id) in self.live:
+                self.note("I-43", f"orders/{sequence} asked to cancel order {asked.order_id}, and it is open still")
+        elif isinstance(asked, OrderAmendRequested | CrossRequested | BlockTradeAgreed) and not self._answered:
+            name = type(asked).__name__
+            self.note("I-43", f"orders/{sequence} ({name} of order {asked.order_id}) was never answered")
+
     # what the engine said ------------------------------------------------------------------------------------------
 
     def hears(self, sequence: int, event: Event) -> None:
         """The next event of the trades log."""
         self.outcomes += 1
+        about = getattr(event, "order_id", None) or getattr(event, "buy_order_id", None)
+        self._answered = self._answered or about == getattr(self._asked, "order_id", "")
         if isinstance(event, TradeExecuted):
             self._trade(sequence, event)
         elif isinstance(event, OrderClosed):

@@ -1,4 +1,4 @@
-"""The memory of wallets: balances and holds by key, the ledger's journals, and what the door reads."""
+"""The memory of wallets: balances and holds by key, the ledger's journals and their seals, and what the door reads."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
+from borsa.runtime.chain import Chain
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
@@ -74,6 +75,7 @@ class Memory:
         self.assets = session.records(tables.ASSETS, Asset)
         self.entries = session.journal(_e, Entry)
         self.postings = session.journal(_p, Posting)
+        Chain(session, tables.SEALS, self.entries, self.postings)
         self.entries_of = tables.ENTRIES_OF_WALLET.opened(session)
         self.unconfirmed: Remembered[str, int] = session.remembered(dict(session.read(_OPEN_HOLDS)))
         # the newest adjustments: at least all of the open commit

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from borsa.runtime.chain import seals_table
 from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 
@@ -58,6 +59,9 @@ POSTINGS = strict_table(
     sa.Column("amount", INTEGER, nullable=False),
     by_key=True,
 )
+
+# over entries and postings, in this order
+SEALS = seals_table("seals", METADATA)
 
 ENTRIES_OF_WALLET = Listing("entries_of_wallet", METADATA, owner="wallet_id", item="entry_id", kind=INTEGER)
 
