@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from borsa.errors import CantStart
 from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
-from borsa.runtime.store import Row, Statement
+from borsa.runtime.store import Row, Statement, StoreFailed
 
 DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 
@@ -67,17 +67,27 @@ class SqliteConnection:
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
-        return self._connection.execute(text, row).fetchall()
+        try:
+            return self._connection.execute(text, row).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StoreFailed(str(error)) from error
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        if not self._open:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._open = True
-        self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+        try:
+            if not self._open:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._open = True
+            self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+        except sqlite3.OperationalError as error:
+            # a full disk makes SQLite roll back by itself: from here on each row would be a transaction of its own
+            raise StoreFailed(str(error)) from error
 
     def commit(self) -> None:
         if self._open:
-            self._connection.execute("COMMIT")
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                raise StoreFailed(str(error)) from error
             self._open = False
 
     def rollback(self) -> None:

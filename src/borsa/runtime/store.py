@@ -14,6 +14,13 @@ from sqlalchemy.sql import visitors
 Row = tuple[Any, ...]
 
 
+class StoreFailed(BaseException):
+    """The disk is full or broken: what the open transaction is worth, nobody knows.
+
+    No handler may go on after this: it is none of the exceptions that handlers catch, and ends the process.
+    """
+
+
 class Statement:
     """A Core statement, compiled once for each dialect that runs it."""
 
@@ -53,7 +60,10 @@ class Reader(Protocol):
 
 
 class Connection(Reader, Protocol):
-    """The one connection of a database that writes. A transaction opens with the first write."""
+    """The one connection of a database that writes. A transaction opens with the first write.
+
+    What the disk refuses is raised as StoreFailed, and then nothing of the transaction is ever committed.
+    """
 
     @property
     def dialect(self) -> Dialect:
