@@ -121,6 +121,9 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
     try:
         _done: Done = yield _reversal(trade)
     except Refused as refused:
+        if refused.status >= 500:
+            # nobody knows whether the money moved: the sweep asks again, and wallets says the same as the first time
+            return refused
         trade = _trade(memory, trade_id)
         if trade.status == BUSTING:
             # returned, not raised: that the trade stands again is kept
