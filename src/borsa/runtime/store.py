@@ -5,6 +5,7 @@ the driver's executemany with tuples. Columns are integers, texts and bytes only
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -97,6 +98,7 @@ class Database(Protocol):
         """A connection that can only read."""
 
 
+@cache
 def upsert(table: sa.Table, dialect: Dialect) -> Statement:
     """Insert a row of all columns, or overwrite the one with the same primary key."""
     insert = _insert_of(dialect)(table)
@@ -105,6 +107,12 @@ def upsert(table: sa.Table, dialect: Dialect) -> Statement:
     if rest:
         return Statement(insert.on_conflict_do_update(index_elements=keys, set_=rest))
     return Statement(insert.on_conflict_do_nothing(index_elements=keys))
+
+
+@cache
+def insert_row(table: sa.Table) -> Statement:
+    """Insert a row of all columns."""
+    return Statement(sa.insert(table))
 
 
 def insert_new(table: sa.Table, dialect: Dialect) -> Any:
@@ -122,11 +130,13 @@ def _insert_of(dialect: Dialect) -> Any:
     return postgresql_insert
 
 
+@cache
 def select_by_key(table: sa.Table) -> Statement:
     """All columns of the row with a primary key; the parameters are named key_0, key_1 ..."""
     return Statement(sa.select(table).where(*_keys(table)))
 
 
+@cache
 def delete_by_key(table: sa.Table) -> Statement:
     """Remove the row with a primary key."""
     return Statement(sa.delete(table).where(*_keys(table)))
