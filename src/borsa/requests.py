@@ -25,6 +25,11 @@ class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=Fal
         """How many of the small requests it is worth, where a commit takes no more than so many."""
         return 1
 
+    @property
+    def key(self) -> str:
+        """For what has no id that the service would keep by itself: under the same key it keeps the same answer."""
+        return ""
+
 
 def reply_type(request: type[Request[ReplyT]]) -> type[ReplyT]:
     """The type of a request's reply: the parameter of its base class."""
@@ -95,10 +100,18 @@ class HoldAll(Request[HoldsAnswered], frozen=True, kw_only=True):
 
 
 class CloseWallets(Request[Done], frozen=True, kw_only=True):
-    """Close every wallet of a user for good; refused with user_not_empty while anything is left or held."""
+    """Close every wallet of a user for good; refused with user_not_empty while anything is left or held.
+
+    An `attempt` that was refused stays refused: one that comes late must not close the wallets of a user who stayed.
+    """
 
     answered_by: ClassVar[str] = "wallets"
     user_id: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        return f"close {self.user_id} {self.attempt}"
 
 
 class ReverseTrade(Request[Done], frozen=True, kw_only=True):

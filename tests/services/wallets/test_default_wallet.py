@@ -27,6 +27,6 @@ def test_a_wallet_that_was_opened_before_the_user_was_heard_of_is_not_the_defaul
 def test_who_left_before_being_heard_of_gets_no_open_wallet(tmp_path: Path) -> None:
     with Vault(tmp_path) as vault:
         vault.question(OpenWallet(user_id="ann", name="second"))
-        vault.question(CloseWallets(user_id="ann"))
+        vault.question(CloseWallets(user_id="ann", attempt=1))
         vault.tell("users", UserCreated(user_id="ann", user_name="ann"))
         assert wallets(vault) == [(0, "closed"), (1, "closed")]
