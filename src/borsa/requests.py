@@ -117,6 +117,7 @@ class CloseWallets(Request[Done], frozen=True, kw_only=True):
 class ReverseTrade(Request[Done], frozen=True, kw_only=True):
     """Move a trade's money back; refused with insufficient_funds when a party no longer has it.
 
+    An `attempt` that was refused stays refused: one that comes late must not void a trade that was said to stand.
     `quantity` in base units, `notional` in quote units, the fees in the asset that each side received.
     """
 
@@ -135,6 +136,11 @@ class ReverseTrade(Request[Done], frozen=True, kw_only=True):
     buyer_fee: int
     seller_fee: int
     reason: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        return f"reverse {self.trade_id} {self.attempt}"
 
 
 # orders ------------------------------------------------------------------------------------------------------------

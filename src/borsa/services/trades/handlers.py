@@ -103,7 +103,10 @@ def bust_trade(tx: Transaction, memory: Memory, request: BustTrade) -> Asking:
     trade = _trade(memory, request.trade_id)
     if trade.status != EXECUTED:
         raise Refused("already_busted")
-    memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason))
+    attempt = trade.bust_attempts + 1
+    memory.trades.put(
+        msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason, bust_attempts=attempt)
+    )
     return (yield from _reverse(tx, memory, request.trade_id))
 
 
@@ -124,8 +127,8 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
         if refused.status >= 500:
             # nobody knows whether the money moved: the sweep asks again, and wallets says the same as the first time
             return refused
-        trade = _trade(memory, trade_id)
-        if trade.status == BUSTING:
+        attempt, trade = trade.bust_attempts, _trade(memory, trade_id)
+        if trade.status == BUSTING and trade.bust_attempts == attempt:
             # returned, not raised: that the trade stands again is kept
             memory.trades.put(msgspec.structs.replace(trade, status=EXECUTED, bust_reason=None))
         return Refused("funds_gone", refused.detail) if refused.code == "insufficient_funds" else refused
@@ -162,6 +165,7 @@ def _reversal(trade: Trade) -> ReverseTrade:
         buyer_fee=trade.buyer_fee,
         seller_fee=trade.seller_fee,
         reason=trade.bust_reason or "",
+        attempt=trade.bust_attempts,
     )
 
 
