@@ -123,10 +123,12 @@ class People:
             wallet_id = self._wallets.default_of[user_id]
             for market in self._markets:
                 for asset in (market.base, market.quote):
-                    self._deposit(wallet_id, user_id, asset, self._chance.choice((30, 300, 3_000)) * UNIT, "faucet")
+                    self._deposit(wallet_id, user_id, asset, self._chance.choice((100, 1_000, 5_000)) * UNIT, "faucet")
 
     def act(self, number: int) -> None:
         """Put so many questions."""
+        if self._halted and self._chance.random() < 0.2:
+            self._change_market()
         for deed in self._chance.choices(self._acts, cum_weights=self._weights, k=number):
             deed()
         again, self._again = self._again, []
@@ -259,7 +261,7 @@ class People:
         wallet_id = None
         if self._extra_wallets and chance.random() < 0.03:
             wallet_id, user_id = chance.choice(self._extra_wallets)
-        by_budget = not limited and side == "buy" and chance.random() < 0.5
+        by_budget = not limited and side == "buy" and chance.random() < 0.8
         post_only = limited and chance.random() < 0.08
         client_id = None
         if chance.random() < 0.3:
@@ -334,7 +336,7 @@ class People:
     def _adjust(self) -> None:
         wallet_id = self._wallets.default_of.get(self._somebody())
         if wallet_id is not None:
-            amount = self._chance.choice((-300, -3, 2, 50)) * UNIT
+            amount = self._chance.choice((-100, -3, 2, 50)) * UNIT
             self._deposit(wallet_id, None, self._some_asset(), amount, "adjustment")
 
     def _open_wallet(self) -> None:
@@ -416,7 +418,7 @@ class People:
         elif chance.random() < 0.5:
             fields["maker_fee"], fields["taker_fee"] = chance.choice((0, 700, 333)), chance.choice((0, 1000, 2501))
         elif chance.random() < 0.5:
-            fields["price_band_ppm"] = chance.choice((0, 800, 2_000, 200_000))
+            fields["price_band_ppm"] = chance.choice((0, 2_000, 10_000, 200_000, 200_000))
         else:
             self._halted.append(symbol)
             fields["state"] = chance.choice(("halted", "cancel_only"))
