@@ -66,7 +66,8 @@ class HoldPlaced(msgspec.Struct, frozen=True, tag=True):
 
 
 class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
-    """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available.
+    """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available, if that is
+    `at_least` something.
 
     `hold_id` is from `hold_id_of`. Refused: insufficient_funds (and
     then the same id can never succeed), not_found (no such wallet of this user), wallet_closed.
@@ -80,6 +81,7 @@ class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
     asset: str
     amount: int
     at_most: bool = False
+    at_least: int = 1
 
 
 class HoldsAnswered(msgspec.Struct, frozen=True):

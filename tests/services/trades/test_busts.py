@@ -1,4 +1,4 @@
-"""Busts whose question to wallets is lost, answered too late, or late itself: money moves with the trade, or not at all."""
+"""Busts whose question to wallets is not answered in time, or is late itself: money and trade agree all the same."""
 
 from collections.abc import Callable
 from pathlib import Path

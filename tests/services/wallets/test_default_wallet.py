@@ -1,4 +1,4 @@
-"""Every user has one default wallet, whatever comes first: what the user asks, or the news that there is such a user."""
+"""Every user has one default wallet, whatever comes first: their question, or the news that there is such a user."""
 
 from pathlib import Path
 

@@ -104,9 +104,7 @@ def bust_trade(tx: Transaction, memory: Memory, request: BustTrade) -> Asking:
     if trade.status != EXECUTED:
         raise Refused("already_busted")
     attempt = trade.bust_attempts + 1
-    memory.trades.put(
-        msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason, bust_attempts=attempt)
-    )
+    memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason, bust_attempts=attempt))
     return (yield from _reverse(tx, memory, request.trade_id))
 
 
