@@ -124,9 +124,7 @@ class SimBus:
         if writer is not None:
             writer.inbox.put(Question(request, origin, self._answers[target], number, once))
 
-    def _arrive_again(
-        self, target: str, request: Request[Any], origin: Origin, number: int, once: Once | None
-    ) -> None:
+    def _arrive_again(self, target: str, request: Request[Any], origin: Origin, number: int, once: Once | None) -> None:
         wallets = self._disks["wallets"].watch
         if isinstance(request, HoldFunds) and isinstance(wallets, WatchedWallets) and request.hold_id in wallets.holds:
             self._coverage.branches["hold asked for twice"] += 1

@@ -279,7 +279,9 @@ class People:
             quantity=None if by_budget else market.quantity_text(quantity),
             price=market.price_text(self._price(market)) if limited else None,
             stop_price=market.price_text(self._price(market)) if kind in ("stop", "stop_limit") else None,
-            quote_quantity=amount_text(market.quote, market.notional(self._price(market), quantity)) if by_budget else None,
+            quote_quantity=amount_text(market.quote, market.notional(self._price(market), quantity))
+            if by_budget
+            else None,
             client_order_id=client_id,
             wallet_id=wallet_id,
             digest=client_id.encode() if client_id else None,

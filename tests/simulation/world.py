@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 import structlog
 
 from borsa import app
@@ -89,7 +88,7 @@ def template() -> Path:
         bus.attach(writer)
     for writer in writers:
         writer.start()
-    while any([writer.step() for writer in writers]):
+    while sum([writer.step() for writer in writers]):
         pass
     for writer in writers:
         writer.close()
@@ -121,7 +120,13 @@ class World:
         self._clocks = {name: SimClock(self._time, number) for number, name in enumerate(NAMES, 1)}
         self._readers = app.readers_of(self._databases)
         self.bus = SimBus(
-            self._chance, self._time, self.coverage, self.disks, self._readers, self._settings.fetch_events_max, self._pace
+            self._chance,
+            self._time,
+            self.coverage,
+            self.disks,
+            self._readers,
+            self._settings.fetch_events_max,
+            self._pace,
         )
         for service in app.SERVICES:
             self.bus.follows(service.name, list(service.consumes))
