@@ -11,6 +11,6 @@ What the simulated parts promise, and no more:
   reorders and delays, and is parted in two.
 - Bus, requests: whoever asks gets one answer, in the end: that of the service, or `overloaded` after a time-out.
   It loses a question or its answer, repeats questions between services, and delays both, also beyond the time-out.
-- Disk: what was committed stays, and a transaction is there whole or not at all. It ends a service at any call of a port,
-  is full, fails to read, and fails to sync, with or without having kept what was to be synced.
+- Disk: what was committed stays, and a transaction is there whole or not at all. It ends a service at any call of a
+  port, is full, fails to read, and fails to sync, with or without having kept what was to be synced.
 """

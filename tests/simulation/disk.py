@@ -29,6 +29,7 @@ class Disk:
         self.watch = watch
         self._coverage = coverage
         self.fuse = 0
+        self.fuse_at = ""
         self.full = ""
         self.failing_read = 0
         self.failing_sync = ""
@@ -40,7 +41,7 @@ class Disk:
 
     def call(self, port: str) -> None:
         """A port is called: perhaps it is the last thing that the service does."""
-        if self.fuse:
+        if self.fuse and port == self.fuse_at:
             self.fuse -= 1
             if not self.fuse:
                 self._coverage.faults[f"crash at {port}"] += 1

@@ -69,12 +69,14 @@ class People:
         markets = list(SHIPPED)
         chance.shuffle(markets)
         self._markets: list[Market] = markets[: chance.choice((1, 1, 2, 3))]
+        self._wealth = chance.choice(((100, 1_000, 50_000), (1_000, 50_000), (4, 30, 200)))
         self._width = chance.choice((4, 12, 40))
         self._asked: dict[int, Asked] = {}
         self._again: list[Asked] = []
         self._mine: deque[Placed] = deque(maxlen=REMEMBERED)
         self._extra_wallets: deque[tuple[str, str]] = deque(maxlen=10)
         self._portfolios: deque[str] = deque(maxlen=10)
+        self._poor: list[str] = []
         self._leaving: list[str] = []
         self._halted: list[str] = []
         self._number = 0
@@ -102,7 +104,7 @@ class People:
             self._cross: 12,
             self._block: 6,
             self._register: 3,
-            self._leave: 4,
+            self._leave: 8,
             self._open_wallet: 3,
             self._close_wallet: 4,
             self._portfolio: 4,
@@ -118,15 +120,18 @@ class People:
             self._register()
 
     def pay_in_all(self) -> None:
-        """Everybody gets some of everything."""
-        for user_id in self.users:
+        """Whoever is new, and has a wallet by now, gets some of everything."""
+        for user_id in [user_id for user_id in self._poor if user_id in self._wallets.default_of]:
+            self._poor.remove(user_id)
             wallet_id = self._wallets.default_of[user_id]
-            for market in self._markets:
-                for asset in (market.base, market.quote):
-                    self._deposit(wallet_id, user_id, asset, self._chance.choice((100, 1_000, 5_000)) * UNIT, "faucet")
+            for asset in sorted({asset for market in self._markets for asset in (market.base, market.quote)}):
+                amount = self._chance.choice(self._wealth) * UNIT
+                self._deposit(wallet_id, user_id, asset, amount, "faucet")
 
     def act(self, number: int) -> None:
         """Put so many questions."""
+        if self._poor:
+            self.pay_in_all()
         if self._halted and self._chance.random() < 0.2:
             self._change_market()
         for deed in self._chance.choices(self._acts, cum_weights=self._weights, k=number):
@@ -219,6 +224,7 @@ class People:
     def _took_user(self, request: RegisterUser, user: User) -> None:
         if user.user_id not in self.users:
             self.users.append(user.user_id)
+            self._poor.append(user.user_id)
 
     def _took_wallet(self, request: OpenWallet, wallet: Wallet) -> None:
         check(wallet.wallet_id in self._wallets.wallets, "P1", "a wallet was answered, and is not on disk", wallet)
@@ -326,7 +332,7 @@ class People:
         user_id = self._somebody()
         wallet_id = self._wallets.default_of.get(user_id)
         if wallet_id is not None:
-            amount = self._chance.choice((20, 500, 2_000)) * UNIT
+            amount = self._chance.choice((1, *self._wealth)) * UNIT
             self._deposit(wallet_id, user_id, self._some_asset(), amount, "faucet")
 
     def _deposit(self, wallet_id: str, user_id: str | None, asset: str, delta: int, kind: str) -> None:

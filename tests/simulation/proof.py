@@ -22,12 +22,12 @@ ABOUT = """<!-- Written by `make soak` from proof.json: change neither by hand. 
 # What the simulator went through
 
 The real handlers, writers, stores and the matching kernel of all six services run in one process, on a simulated
-clock, bus and disk, under a scheduler that follows from one integer, the seed
-([tests/simulation](../../tests/simulation/__init__.py) says what the simulated parts promise). Random users place, amend,
-cancel, trade with themselves, pay in, leave; admins halt markets, change fees, bust trades, agree block trades, adjust.
-Services are cut off in the middle of it, disks fill up and fail, messages are lost, repeated, late and out of order,
-clocks jump. After every commit the invariants of the rows that reached the disk are checked. After every run nothing
-goes wrong any more, everything must come to rest by itself, and the checks of `borsa verify` read the files.
+clock, bus and disk, under a scheduler that follows from one integer, the seed. What the simulated parts promise is
+written in [tests/simulation](../../tests/simulation/__init__.py). Random users place, amend, cancel, trade with
+themselves, pay in, leave; admins halt markets, change fees, bust trades, agree block trades, adjust. Services are cut
+off in the middle of it, disks fill up and fail, messages are lost, repeated, late and out of order, clocks jump. After
+every commit the invariants of the rows that reached the disk are checked. After every run nothing goes wrong any more,
+everything must come to rest by itself, and the checks of `borsa verify` read the files.
 
 | to | do |
 |---|---|

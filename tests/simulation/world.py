@@ -28,7 +28,7 @@ from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
-from tests.simulation.coverage import Coverage
+from tests.simulation.coverage import PORTS, Coverage
 from tests.simulation.disk import Crashed, Disk, connect, copied
 from tests.simulation.invariants import KINDS, Broken, Watch, WatchedOrders, WatchedUsers, WatchedWallets, check
 from tests.simulation.people import People
@@ -198,7 +198,8 @@ class World:
                 self._start(name)
             self.people.begin(self._chance.choice((3, 5, 9)))
             self._settle()
-            self._fund()
+            self.people.pay_in_all()
+            self._settle()
             while self.people.placed < self._orders:
                 self._round()
             self._calm()
@@ -208,11 +209,6 @@ class World:
         self.coverage.totals["runs"] += 1
         self.coverage.totals["events"] += sum(watch.log_end for watch in self.watches.values())
         return self.trace.hexdigest()
-
-    def _fund(self) -> None:
-        for _ in range(4):
-            self.people.pay_in_all()
-        self._settle()
 
     def _round(self) -> None:
         chance = self._chance
@@ -309,7 +305,11 @@ class World:
         writer = self._writers.pop(name, None)
         if writer is None:
             return
-        self.disks[name].heal()
+        disk = self.disks[name]
+        disk.heal()
+        if self._chance.random() < 0.15:
+            # it will not even start
+            disk.fuse_at, disk.fuse = self._chance.choice(("read", "fetch")), 1
         self.bus.down(name)
         self.watches[name].forget()
         writer.close()
@@ -343,7 +343,7 @@ class World:
         disk, clock, faults = self.disks[name], self._clocks[name], self.coverage.faults
         what = chance.randrange(10)
         if what <= 4:
-            disk.fuse = int(chance.paretovariate(0.6)) % 400 + 1
+            disk.fuse_at, disk.fuse = chance.choice(PORTS), min(20, int(chance.paretovariate(1.0)))
         elif what == 5:
             disk.full = chance.choice(("disk full", "disk full, rolled back by itself", "disk full at the commit"))
         elif what == 6:
@@ -452,4 +452,3 @@ def simulate(seed: int, orders: int = ORDERS) -> tuple[str, Coverage]:
         raise
     finally:
         gc.enable()
-        gc.collect()
