@@ -15,8 +15,8 @@ from tests.simulation import chunks
 from tests.simulation.coverage import BRANCHES, FAULTS
 from tests.simulation.world import simulate
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "90"))
-"""Seeds of a chunk. Fewer than this are not sure to see every rare branch."""
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "100"))
+"""Seeds of a chunk. Fewer than 50 are not sure to see every rare branch."""
 
 TIMEOUT_SECONDS = 20 * SEEDS
 ORDERS_SHORT = 200
