@@ -1,7 +1,7 @@
-"""Random people at the door: they place, amend, cancel, pay in, leave; admins halt, cross, bust and adjust.
+"""Random people at the door, who hold the exchange to what it answered.
 
-They know what they were answered, and hold the exchange to it: what was answered is on disk, a key that is asked again
-gets the same answer, and whoever got no answer in time asks again, and finds that it happened at most once.
+What was answered is on disk. A key that is asked again gets the same answer. Whoever got no answer in time asks again,
+and finds that it happened at most once.
 """
 
 import random
@@ -12,33 +12,19 @@ from typing import Any
 import msgspec
 
 from borsa.errors import Refused
-from borsa.markets import SHIPPED, Market, amount_text
 from borsa.requests import AgreeBlockTrade, CrossOrders, Done, Request, Requested
 from borsa.runtime.bus import Once, Origin, Outcome
 from borsa.runtime.codec import encode
-from borsa.services.notifications.model import MarkRead, Preferences, SendMessage, SetPreferences
-from borsa.services.orders.model import AmendOrder, CancelAll, CancelOrder, ChangeMarket, OrderState, PlaceOrder
-from borsa.services.portfolios.model import CreatePortfolio, DeletePortfolio, RenamePortfolio
-from borsa.services.trades.model import Annotate, BustTrade, ReadDepth
-from borsa.services.users.model import ChangeUser, DeleteUser, RegisterUser, User
+from borsa.services.orders.model import AmendOrder, CancelOrder, OrderState, PlaceOrder
+from borsa.services.portfolios.model import CreatePortfolio
+from borsa.services.users.model import DeleteUser, RegisterUser, User
 from borsa.services.wallets.model import CloseWallet, Deposit, OpenWallet, Wallet
 from tests.simulation.bus import DOOR, TIMED_OUT, SimBus
 from tests.simulation.coverage import Coverage
-from tests.simulation.invariants import Watch, WatchedOrders, WatchedTrades, WatchedWallets, check
+from tests.simulation.invariants import Watch, check
+from tests.simulation.wishes import UNIT, Placed, Wishes
 
-UNIT = 10**8
-MIDDLE = {"BTC-USD": 10_000, "ETH-USD": 4_000, "SOL-USD": 2_000, "ETH-BTC": 5_000}
-"""Around which price they trade, in ticks."""
-
-LOTS = {"BTC-USD": 50_000, "ETH-USD": 10_000, "SOL-USD": 200, "ETH-BTC": 50}
-"""What one piece is, in lots."""
-
-REMEMBERED = 150
 AGAIN_MAX = 3
-
-PREVENTIONS = ("cancel_newest", "cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none")
-KINDS = ("limit",) * 14 + ("market", "market", "stop", "stop_limit", "stop_limit")
-TIMES = ("gtc",) * 7 + ("ioc", "fok")
 
 
 class Asked(msgspec.Struct, eq=False):
@@ -49,93 +35,29 @@ class Asked(msgspec.Struct, eq=False):
     times: int
 
 
-class People:
+class People(Wishes):
     """Everybody at the door. `act` puts questions, `deliver` takes what comes back."""
 
     def __init__(
         self, chance: random.Random, bus: SimBus, coverage: Coverage, watches: Mapping[str, Watch], admin_id: str
     ) -> None:
-        self.placed = 0
-        self.users: list[str] = []
-        self._chance = chance
+        super().__init__(chance, watches, admin_id)
         self._bus = bus
         self._coverage = coverage
-        self._admin_id = admin_id
-        wallets, orders, trades = watches["wallets"], watches["orders"], watches["trades"]
-        assert isinstance(wallets, WatchedWallets)
-        assert isinstance(orders, WatchedOrders)
-        assert isinstance(trades, WatchedTrades)
-        self._wallets, self._orders, self._trades = wallets, orders, trades
-        markets = list(SHIPPED)
-        chance.shuffle(markets)
-        self._markets: list[Market] = markets[: chance.choice((1, 1, 2, 3))]
-        self._wealth = chance.choice(((100, 1_000, 50_000), (1_000, 50_000), (4, 30, 200)))
-        self._width = chance.choice((4, 12, 40))
         self._asked: dict[int, Asked] = {}
         self._again: list[Asked] = []
-        self._mine: deque[Placed] = deque(maxlen=REMEMBERED)
-        self._extra_wallets: deque[tuple[str, str]] = deque(maxlen=10)
-        self._portfolios: deque[str] = deque(maxlen=10)
-        self._poor: list[str] = []
-        self._leaving: list[str] = []
-        self._halted: list[str] = []
-        self._number = 0
         self._answers: dict[str, bytes] = {}
         self._repeatable: deque[Asked] = deque(maxlen=30)
         self._keys_of: dict[str, str] = {}
         self._ids: dict[tuple[str, str], int] = {}
+        self._paid: dict[str, bool] = {}
         self._deleted: list[str] = []
-        deeds = self._deeds()
-        self._acts = list(deeds)
-        self._weights = [sum(list(deeds.values())[: at + 1]) for at in range(len(deeds))]
-
-    def _deeds(self) -> dict[Callable[[], None], int]:
-        style = self._chance.choice((1, 1, 3))
-        return {
-            self._place: 620,
-            self._cancel: 130 * style,
-            self._amend: 90 * style,
-            self._repeat: 20,
-            self._cancel_all: 3,
-            self._pay_in: 25,
-            self._adjust: 10,
-            self._change_market: 12,
-            self._bust: 6,
-            self._cross: 12,
-            self._block: 6,
-            self._register: 3,
-            self._leave: 8,
-            self._open_wallet: 3,
-            self._close_wallet: 4,
-            self._portfolio: 4,
-            self._notice: 4,
-            self._annotate: 3,
-        }
 
     # asking --------------------------------------------------------------------------------------------------------
 
-    def begin(self, number: int) -> None:
-        """So many users come, and take play money."""
-        for _ in range(number):
-            self._register()
-
-    def pay_in_all(self) -> None:
-        """Whoever is new, and has a wallet by now, gets some of everything."""
-        for user_id in [user_id for user_id in self._poor if user_id in self._wallets.default_of]:
-            self._poor.remove(user_id)
-            wallet_id = self._wallets.default_of[user_id]
-            for asset in sorted({asset for market in self._markets for asset in (market.base, market.quote)}):
-                amount = self._chance.choice(self._wealth) * UNIT
-                self._deposit(wallet_id, user_id, asset, amount, "faucet")
-
     def act(self, number: int) -> None:
-        """Put so many questions."""
-        if self._poor:
-            self.pay_in_all()
-        if self._halted and self._chance.random() < 0.2:
-            self._change_market()
-        for deed in self._chance.choices(self._acts, cum_weights=self._weights, k=number):
-            deed()
+        """Put so many questions, and those again that were not answered in time."""
+        super().act(number)
         again, self._again = self._again, []
         for asked in again:
             self._put(asked)
@@ -146,6 +68,10 @@ class People:
             self._number += 1
             once = Once("somebody", f"key-{self._number}", str(self._number).encode())
         self._put(Asked(request, once, 0))
+
+    def _repeat(self) -> None:
+        if self._repeatable:
+            self._put(self._chance.choice(self._repeatable))
 
     def _put(self, asked: Asked) -> None:
         asked.times += 1
@@ -187,6 +113,8 @@ class People:
             said = outcome.code.encode()
         else:
             said = encode(outcome)
+        if isinstance(asked.request, Deposit):
+            self._paid[asked.once.key] = not isinstance(outcome, Refused)
         before = self._answers.setdefault(asked.once.key, said)
         check(before == said, "I-41", "a key had another answer than before", asked.request, before, said)
         if asked.times > 1:
@@ -243,254 +171,6 @@ class People:
     def _took_portfolio(self, request: CreatePortfolio, state: Any) -> None:
         self._portfolios.append(state.portfolio.portfolio_id)
 
-    # placing -------------------------------------------------------------------------------------------------------
-
-    def _somebody(self) -> str:
-        return self._chance.choice(self.users) if self.users else self._admin_id
-
-    def _price(self, market: Market) -> int:
-        return max(1, MIDDLE[market.symbol] + self._chance.randrange(-self._width, self._width + 1))
-
-    def _quantity(self, market: Market) -> int:
-        chance = self._chance
-        lots = chance.randrange(1, 12) * LOTS[market.symbol]
-        return lots + chance.randrange(LOTS[market.symbol]) if chance.random() < 0.1 else lots
-
-    def _place(self) -> None:
-        chance = self._chance
-        self.placed += 1
-        market = chance.choice(self._markets)
-        kind = chance.choice(KINDS)
-        limited = kind in ("limit", "stop_limit")
-        side = chance.choice(("buy", "sell"))
-        user_id = self._somebody()
-        wallet_id = None
-        if self._extra_wallets and chance.random() < 0.03:
-            wallet_id, user_id = chance.choice(self._extra_wallets)
-        by_budget = not limited and side == "buy" and chance.random() < 0.8
-        post_only = limited and chance.random() < 0.08
-        client_id = None
-        if chance.random() < 0.3:
-            self._number += 1
-            client_id = f"c{self._number}"
-        quantity = self._quantity(market)
-        request = PlaceOrder(
-            user_id=user_id,
-            symbol=market.symbol,
-            side=side,
-            order_type=kind,
-            time_in_force="gtc" if post_only else chance.choice(TIMES),
-            post_only=post_only,
-            self_trade_prevention=chance.choice(PREVENTIONS),
-            quantity=None if by_budget else market.quantity_text(quantity),
-            price=market.price_text(self._price(market)) if limited else None,
-            stop_price=market.price_text(self._price(market)) if kind in ("stop", "stop_limit") else None,
-            quote_quantity=amount_text(market.quote, market.notional(self._price(market), quantity))
-            if by_budget
-            else None,
-            client_order_id=client_id,
-            wallet_id=wallet_id,
-            digest=client_id.encode() if client_id else None,
-        )
-        self._ask(request)
-
-    def _repeat(self) -> None:
-        if self._repeatable:
-            self._put(self._chance.choice(self._repeatable))
-
-    def _cancel(self) -> None:
-        if self._mine:
-            order = self._chance.choice(self._mine)
-            self._ask(CancelOrder(order_id=order.order_id, user_id=self._chance.choice((order.user_id, None))))
-
-    def _cancel_all(self) -> None:
-        market = self._chance.choice([*self._markets, None])
-        self._ask(CancelAll(user_id=self._somebody(), symbol=market.symbol if market else None))
-
-    def _amend(self) -> None:
-        if not self._mine:
-            return
-        order = self._chance.choice(self._mine)
-        market = next(each for each in SHIPPED if each.symbol == order.symbol)
-        what = self._chance.randrange(3)
-        request = AmendOrder(
-            order_id=order.order_id,
-            user_id=order.user_id,
-            quantity=market.quantity_text(self._quantity(market)) if what else None,
-            price=market.price_text(self._price(market)) if what != 1 else None,
-            version=None,
-        )
-        self._ask(request)
-
-    # money ---------------------------------------------------------------------------------------------------------
-
-    def _some_asset(self) -> str:
-        market = self._chance.choice(self._markets)
-        return self._chance.choice((market.base, market.quote))
-
-    def _pay_in(self) -> None:
-        user_id = self._somebody()
-        wallet_id = self._wallets.default_of.get(user_id)
-        if wallet_id is not None:
-            amount = self._chance.choice((1, *self._wealth)) * UNIT
-            self._deposit(wallet_id, user_id, self._some_asset(), amount, "faucet")
-
-    def _deposit(self, wallet_id: str, user_id: str | None, asset: str, delta: int, kind: str) -> None:
-        request = Deposit(
-            wallet_id=wallet_id, user_id=user_id, asset=asset, delta=delta, kind=kind, reason=None, author="admin"
-        )
-        self._ask(request, keyed=True)
-
-    def _adjust(self) -> None:
-        wallet_id = self._wallets.default_of.get(self._somebody())
-        if wallet_id is not None:
-            amount = self._chance.choice((-100, -3, 2, 50)) * UNIT
-            self._deposit(wallet_id, None, self._some_asset(), amount, "adjustment")
-
-    def _open_wallet(self) -> None:
-        self._ask(OpenWallet(user_id=self._somebody(), name="second"), keyed=True)
-
-    def _close_wallet(self) -> None:
-        if self._extra_wallets:
-            wallet_id, user_id = self._chance.choice(self._extra_wallets)
-            mine = [each for each in self._wallets.of_user(user_id) if each[0] == wallet_id]
-            if not any(held for *_, held in mine):
-                for _, asset, available, _ in mine:
-                    if available:
-                        self._deposit(wallet_id, None, asset, -available, "adjustment")
-            self._ask(CloseWallet(wallet_id=wallet_id, user_id=user_id))
-
-    # people come and go --------------------------------------------------------------------------------------------
-
-    def _register(self) -> None:
-        self._number += 1
-        name = f"user-{self._number}"
-        self._ask(RegisterUser(user_name=name, email=None, password_hash="not a hash"), keyed=True)
-
-    def _leave(self) -> None:
-        """Cancel everything; once nothing is held, pay out and go."""
-        if not self._leaving:
-            if len(self.users) > 3:
-                self._leaving.append(self._somebody())
-            return
-        user_id = self._leaving[0]
-        self._ask(CancelAll(user_id=user_id, symbol=None))
-        mine = self._wallets.of_user(user_id)
-        if not any(held for *_, held in mine):
-            for wallet_id, asset, available, _ in mine:
-                if available:
-                    self._deposit(wallet_id, None, asset, -available, "adjustment")
-        if user_id in self.users and self._chance.random() < 0.5:
-            self.users.remove(user_id)
-        self._ask(DeleteUser(user_id=user_id))
-        if self._chance.random() < 0.4:
-            self._leaving.pop()
-            self._register()
-
-    def _portfolio(self) -> None:
-        chance = self._chance
-        if not self._portfolios or chance.random() < 0.5:
-            name = f"portfolio {chance.randrange(20)}"
-            product, amount = chance.choice((("BTC", 5), (None, 0)))
-            request = CreatePortfolio(
-                user_id=self._somebody(), name=name, product=product, quantity=amount, cost=amount
-            )
-            self._ask(request, keyed=True)
-        elif chance.random() < 0.5:
-            name = f"portfolio {chance.randrange(20)}"
-            self._ask(RenamePortfolio(portfolio_id=chance.choice(self._portfolios), name=name))
-        else:
-            self._ask(DeletePortfolio(portfolio_id=chance.choice(self._portfolios)))
-
-    def _notice(self) -> None:
-        chance, user_id = self._chance, self._somebody()
-        what = chance.randrange(4)
-        if what == 0:
-            self._ask(SetPreferences(preferences=Preferences(user_id)))
-        elif what == 1:
-            self._ask(SendMessage(user_id=user_id, title="Hello", body="there"), keyed=True)
-        elif what == 2:
-            self._ask(MarkRead(notification_id="unknown", user_id=user_id))
-        else:
-            self._ask(ChangeUser(user_id=user_id, user_name=f"renamed-{self._number}"))
-
-    # admins --------------------------------------------------------------------------------------------------------
-
-    def _change_market(self) -> None:
-        chance = self._chance
-        symbol = chance.choice(self._halted or [market.symbol for market in self._markets])
-        fields: dict[str, Any] = dict.fromkeys(("maker_fee", "taker_fee", "price_band_ppm", "state"))
-        if symbol in self._halted:
-            self._halted.remove(symbol)
-            fields["state"] = "open"
-        elif chance.random() < 0.5:
-            fields["maker_fee"], fields["taker_fee"] = chance.choice((0, 700, 333)), chance.choice((0, 1000, 2501))
-        elif chance.random() < 0.5:
-            fields["price_band_ppm"] = chance.choice((0, 2_000, 10_000, 200_000, 200_000))
-        else:
-            self._halted.append(symbol)
-            fields["state"] = chance.choice(("halted", "cancel_only"))
-        self._ask(ChangeMarket(symbol=symbol, **fields))
-
-    def open_markets(self) -> None:
-        """Whatever was halted opens again."""
-        for symbol in self._halted:
-            fields: dict[str, Any] = dict.fromkeys(("maker_fee", "taker_fee", "price_band_ppm"))
-            self._ask(ChangeMarket(symbol=symbol, state="open", **fields))
-        self._halted.clear()
-
-    def _some_trade(self) -> int | None:
-        recent = self._trades.recent
-        return self._chance.choice(recent) if recent else None
-
-    def _bust(self) -> None:
-        trade_id = self._some_trade()
-        if trade_id is not None:
-            self._ask(BustTrade(trade_id=trade_id, reason="an error"), keyed=self._chance.random() < 0.5)
-
-    def _annotate(self) -> None:
-        trade_id = self._some_trade()
-        if trade_id is not None:
-            self._ask(Annotate(trade_id=trade_id, note="seen", tags=None))
-        self._ask(ReadDepth(symbol=self._chance.choice(self._markets).symbol, levels=5))
-
-    def _cross(self) -> None:
-        """Two open orders that cross: one of them waits for its stop price."""
-        found = [self._orders.orders[each.order_id] for each in self._mine]
-        live = [order for order in found if not order.is_closed and order.price]
-        buys = [order for order in live if order.side == "buy"]
-        sells = [order for order in live if order.side == "sell"]
-        pairs = [
-            (buy, sell)
-            for buy in buys[-12:]
-            for sell in sells[-12:]
-            if buy.symbol == sell.symbol and sell.price <= buy.price and buy.user_id != sell.user_id
-        ]
-        if not pairs:
-            return
-        buy, sell = self._chance.choice(pairs)
-        market = next(each for each in SHIPPED if each.symbol == buy.symbol)
-        lots = min(buy.remaining, sell.remaining)
-        if lots:
-            request = CrossOrders(
-                buy_order_id=buy.order_id,
-                sell_order_id=sell.order_id,
-                quantity=market.quantity_text(lots),
-                price=market.price_text(self._chance.randrange(sell.price, buy.price + 1)),
-            )
-            self._ask(request, keyed=True)
-
-    def _block(self) -> None:
-        market = self._chance.choice(self._markets)
-        request = AgreeBlockTrade(
-            symbol=market.symbol,
-            buyer_id=self._somebody(),
-            seller_id=self._somebody(),
-            quantity=market.quantity_text(self._quantity(market)),
-            price=market.price_text(self._price(market)),
-        )
-        self._ask(request, keyed=True)
-
     def _took_cross(self, request: CrossOrders, said: Requested) -> None:
         end = int(said.event_id.partition("/")[2])
         check(end <= self._orders.log_end, "P1", "a cross was answered, and is not on disk", said)
@@ -505,16 +185,10 @@ class People:
             done[self._keys_of.get(correlation, correlation)] += times
         for key, times in done.items():
             check(times == 1, "P2", f"{key} moved money {times} times")
+        for key, paid in self._paid.items():
+            check(done[key] == paid, "P1", f"{key} moved money {done[key]} times, and was told that it did: {paid}")
         for user_id in self._deleted:
             check(status[user_id] == "deleted", "P1", f"{user_id} was told to be gone, and is {status[user_id]}")
-
-
-class Placed(msgspec.Struct, frozen=True):
-    """Which order, whose, and where."""
-
-    order_id: int
-    user_id: str
-    symbol: str
 
 
 def _nothing(*_: Any) -> None:

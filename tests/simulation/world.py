@@ -1,28 +1,20 @@
 """The world of one seed: who acts next, what goes wrong, and what must be true at the end."""
 
-import atexit
 import gc
 import hashlib
 import random
 import shutil
 import sqlite3
-import tempfile
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
-
-import structlog
 
 from borsa import app
 from borsa.commands.audit.check import Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment
 from borsa.commands.verify import CHECKS, follows
-from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.store import StoreFailed
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
@@ -32,10 +24,10 @@ from tests.simulation.coverage import PORTS, Coverage
 from tests.simulation.disk import Crashed, Disk, connect, copied
 from tests.simulation.invariants import KINDS, Broken, Watch, WatchedOrders, WatchedUsers, WatchedWallets, check
 from tests.simulation.people import People
+from tests.simulation.scene import PASSWORD, folder, heard, template
 
 NAMES = tuple(service.name for service in app.SERVICES)
 SERVICES = {service.name: service for service in app.SERVICES}
-IN_MEMORY = Path("/dev/shm")
 ORDERS = 1_000
 
 TURN = ("orders", "wallets", "orders", "trades", "users")
@@ -45,57 +37,6 @@ QUIET_TRIES_MAX = 60
 
 WRONG = ("handler_failed", "stream_halted", "event_set_aside")
 """What a service must never have to say of itself."""
-
-
-def folder() -> Path:
-    """A new folder, in memory where the machine has such a place."""
-    return Path(tempfile.mkdtemp(prefix="borsa-simulation-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
-
-
-@contextmanager
-def heard() -> Iterator[list[dict[str, Any]]]:
-    """What the services say of themselves, with the traceback where there is one."""
-    said: list[dict[str, Any]] = []
-
-    def keep(_: Any, __: str, entry: dict[str, Any]) -> Any:
-        said.append(entry | {"trace": traceback.format_exc()} if entry.get("exc_info") else entry)
-        raise structlog.DropEvent
-
-    # in place, as `capture_logs` does: loggers that were used before know this very list
-    processors = structlog.get_config()["processors"]
-    before = list(processors)
-    processors[:] = [keep]
-    try:
-        yield said
-    finally:
-        processors[:] = before
-
-
-@lru_cache(maxsize=1)
-def template() -> Path:
-    """The data of an exchange that was started once, which every world begins with."""
-    made = folder()
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    settings = Settings(admin_password="quiet-harbour-lantern-42", data=str(made))
-    databases = app.prepared(settings)
-    time = SimTime()
-    bus = EmbeddedBus(settings.fetch_events_max, app.readers_of(databases))
-    writers = [
-        Writer(service, databases[service.name].connect(), bus, SimClock(time, 0), settings, lambda: None)
-        for service in app.SERVICES
-    ]
-    for writer in writers:
-        bus.attach(writer)
-    for writer in writers:
-        writer.start()
-    while sum([writer.step() for writer in writers]):
-        pass
-    for writer in writers:
-        writer.close()
-    bus.close()
-    # whatever is here by now stays: collecting the garbage of a world need not look at it
-    gc.freeze()
-    return made
 
 
 class World:
@@ -148,7 +89,7 @@ class World:
     def _some_settings(self) -> Settings:
         chance = self._chance
         return Settings(
-            admin_password="quiet-harbour-lantern-42",
+            admin_password=PASSWORD,
             data=str(self._folder),
             snapshot_events=chance.choice((40, 200, 1_000)),
             fetch_events_max=chance.choice((7, 60, 1_000)),
