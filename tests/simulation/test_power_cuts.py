@@ -23,7 +23,7 @@ from tests.simulation.power import Connection, Drive, Image, Platter
 
 FILE = "alpha.db"
 ROUNDS = 40
-IMAGES_EACH = 4
+IMAGES_EACH = 3
 """What may be left differs from cut to cut: so many of them at each operation."""
 
 State = tuple[dict[str, int], int]
@@ -149,7 +149,7 @@ def wrong(drive: Drive, image: Image, answered: int) -> str:
         connection.close()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_what_was_answered_outlives_any_power_cut(drive: Drive, seed: int) -> None:
     images = cuts(drive, random.Random(seed))
     assert len(images) > 500
