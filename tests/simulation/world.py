@@ -145,6 +145,8 @@ class World:
                 self._round()
             self._calm()
             self._judge()
+            self._start_again()
+            self._judge()
         self._audit()
         self.coverage.totals["orders"] += self.people.placed
         self.coverage.totals["runs"] += 1
@@ -332,6 +334,13 @@ class World:
         self.people.open_markets()
         # clocks that went back an hour make what is old seem new for an hour
         self._time.elapsed += 2 * 3600 * SECOND
+        self._settle()
+
+    def _start_again(self) -> None:
+        """Everybody ends, and begins anew with what is on disk: nothing may be other than before."""
+        for name in NAMES:
+            self._end(name)
+            self.disks[name].heal()
         self._settle()
 
     def _settle(self) -> None:
