@@ -6,10 +6,11 @@ this promise on a disk that tears is the concern of test_power_cuts.py.
 """
 
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from borsa.runtime.sqlite import SqliteConnection
 from borsa.runtime.store import Database, Row
@@ -54,9 +55,9 @@ class Disk:
             self.failing_read -= 1
             if not self.failing_read:
                 self._coverage.faults["failing read"] += 1
-                raise sqlite3.OperationalError("disk I/O error")
+                raise apsw.IOError("disk I/O error")
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, connection: apsw.Connection) -> None:
         """Rows are written: there may be no room for them."""
         self.call("write")
         if self.full in ("disk full", "disk full, rolled back by itself"):
@@ -64,28 +65,28 @@ class Disk:
             if "rolled back" in self.full:
                 self.watch.forget()
                 connection.execute("ROLLBACK")
-            raise sqlite3.OperationalError("database or disk is full")
+            raise apsw.FullError("database or disk is full")
 
-    def commit(self, connection: sqlite3.Connection) -> None:
+    def commit(self, connection: apsw.Connection) -> None:
         """A transaction becomes durable, or does not."""
         self.call("commit")
         if self.full == "disk full at the commit":
             self._coverage.faults[self.full] += 1
-            raise sqlite3.OperationalError("database or disk is full")
+            raise apsw.FullError("database or disk is full")
         failing, self.failing_sync = self.failing_sync, ""
         if failing != "failing sync, nothing kept":
             connection.execute("COMMIT")
             self.watch.committed()
         if failing:
             self._coverage.faults[failing] += 1
-            raise sqlite3.OperationalError("disk I/O error")
+            raise apsw.IOError("disk I/O error")
         self.call("committed")
 
 
 class Below:
-    """Stands where the driver has its `sqlite3.Connection`, and has the disk's say in each call."""
+    """Stands where the driver has its `apsw.Connection`, and has the disk's say in each call."""
 
-    def __init__(self, connection: sqlite3.Connection, disk: Disk) -> None:
+    def __init__(self, connection: apsw.Connection, disk: Disk) -> None:
         self._connection = connection
         self._disk = disk
 

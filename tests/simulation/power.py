@@ -142,13 +142,16 @@ def _text(name: Any) -> str:
 
 
 class Connection:
-    """What the driver needs of a `sqlite3.Connection`, over the drive."""
+    """What the driver needs of an `apsw.Connection`, over the drive."""
 
     def __init__(self, path: str, synchronous: str) -> None:
         self._connection = apsw.Connection(path, vfs=Drive.NAME)
         self._synchronous = synchronous
         # without shared memory, which a VFS in Python can't offer: one connection at a time
         self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+
+    def set_busy_timeout(self, _: int) -> None:
+        """Nobody else is there."""
 
     def execute(self, text: str, row: Any = ()) -> Any:
         if text.startswith("PRAGMA synchronous"):

@@ -4,8 +4,8 @@ A real writer, its session and the SQLite driver, over a VFS that keeps what was
 """
 
 import random
-import sqlite3
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,16 +42,7 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
 def into(patch: pytest.MonkeyPatch, synchronous: str) -> None:
     """The driver opens its files on the drive."""
 
-    class OnTheDrive:
-        """Stands where the driver has its module."""
-
-        OperationalError = sqlite3.OperationalError
-
-        @staticmethod
-        def connect(path: str, **_: Any) -> Connection:
-            return Connection(path, synchronous)
-
-    patch.setattr(sqlite, "sqlite3", OnTheDrive)
+    patch.setattr(sqlite, "apsw", SimpleNamespace(Connection=lambda path: Connection(path, synchronous)))
 
 
 class Alone:

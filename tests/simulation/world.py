@@ -4,11 +4,12 @@ import gc
 import hashlib
 import random
 import shutil
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
+
+import apsw
 
 from borsa import app
 from borsa.commands.audit.check import Look
@@ -105,7 +106,7 @@ class World:
 
     def _remember_template(self) -> None:
         for name in NAMES:
-            with closing(sqlite3.connect(self._databases[name].path)) as connection:  # type: ignore[attr-defined]
+            with closing(apsw.Connection(str(self._databases[name].path))) as connection:  # type: ignore[attr-defined]
                 for table in ("users", "wallets", "orders", "log", "cursors"):
                     if table in SERVICES[name].tables.tables:
                         rows = connection.execute(f"SELECT * FROM {table}").fetchall()
@@ -259,7 +260,7 @@ class World:
         self._down[name] = self._time.elapsed + self._some_time(30_000)
 
     def _damage_snapshot(self) -> None:
-        with closing(sqlite3.connect(self._databases["trades"].path)) as trades, trades:  # type: ignore[attr-defined]
+        with closing(apsw.Connection(str(self._databases["trades"].path))) as trades:  # type: ignore[attr-defined]
             found = trades.execute("SELECT sequence, body FROM snapshots ORDER BY sequence DESC LIMIT 1").fetchone()
             if found is not None and found[0] not in self._damaged:
                 sequence, body = found
@@ -271,7 +272,7 @@ class World:
 
     def _repair_snapshots(self) -> None:
         """What was damaged from outside is not to be held against the exchange."""
-        with closing(sqlite3.connect(self._databases["trades"].path)) as trades, trades:  # type: ignore[attr-defined]
+        with closing(apsw.Connection(str(self._databases["trades"].path))) as trades:  # type: ignore[attr-defined]
             trades.executemany(
                 "UPDATE snapshots SET body = ? WHERE sequence = ?",
                 [(body, sequence) for sequence, body in self._damaged.items()],

@@ -29,6 +29,13 @@ CHECKPOINT_PAGES = 4_000
 """Pages in the write-ahead log after which the writer moves them into the file."""
 
 
+BROKEN = (
+    *(apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError),
+    *(apsw.BusyError, apsw.LockedError, apsw.ProtocolError, apsw.NoMemError),
+)
+"""What is the fault of the disk or the machine, and not of a statement or its rows."""
+
+
 class SqliteReader:
     """A connection that can only read; its snapshot is that of the last commit."""
 
@@ -69,7 +76,7 @@ class SqliteConnection:
         text, row = statement.bind(DIALECT, given)
         try:
             return self._connection.execute(text, row).fetchall()
-        except sqlite3.OperationalError as error:
+        except BROKEN as error:
             raise StoreFailed(str(error)) from error
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
@@ -78,7 +85,7 @@ class SqliteConnection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._open = True
             self._connection.executemany(statement.compiled(DIALECT)[0], rows)
-        except sqlite3.OperationalError as error:
+        except BROKEN as error:
             # a full disk makes SQLite roll back by itself: from here on each row would be a transaction of its own
             raise StoreFailed(str(error)) from error
 
@@ -86,7 +93,7 @@ class SqliteConnection:
         if self._open:
             try:
                 self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except BROKEN as error:
                 raise StoreFailed(str(error)) from error
             self._open = False
 
