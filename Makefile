@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 # what an installation is made of: when one of these changes, it is made again
 INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi)
 
-.PHONY: run test check fix bench docs migration clean
+.PHONY: run test soak check fix bench docs migration clean
 
 run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
 	@exec $(BIN)/borsa up
 
 test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts and tidiness
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+soak: $(VENV)/test.ready  ## Simulate new seeds for HOURS (1), and add them to docs/operating/proof.md
+	@$(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),1)
 
 check: $(VENV)/test.ready  ## Types, style and import contracts only
 	@$(BIN)/python -m pytest tests/house

@@ -25,6 +25,11 @@ class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=Fal
         """How many of the small requests it is worth, where a commit takes no more than so many."""
         return 1
 
+    @property
+    def key(self) -> str:
+        """For what has no id that the service would keep by itself: under the same key it keeps the same answer."""
+        return ""
+
 
 def reply_type(request: type[Request[ReplyT]]) -> type[ReplyT]:
     """The type of a request's reply: the parameter of its base class."""
@@ -61,7 +66,8 @@ class HoldPlaced(msgspec.Struct, frozen=True, tag=True):
 
 
 class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
-    """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available.
+    """Reserve `amount` of an asset for an order, or, with `at_most`, as much of it as is available, if that is
+    `at_least` something.
 
     `hold_id` is from `hold_id_of`. Refused: insufficient_funds (and
     then the same id can never succeed), not_found (no such wallet of this user), wallet_closed.
@@ -75,6 +81,7 @@ class HoldFunds(Request[HoldPlaced], frozen=True, kw_only=True):
     asset: str
     amount: int
     at_most: bool = False
+    at_least: int = 1
 
 
 class HoldsAnswered(msgspec.Struct, frozen=True):
@@ -95,15 +102,24 @@ class HoldAll(Request[HoldsAnswered], frozen=True, kw_only=True):
 
 
 class CloseWallets(Request[Done], frozen=True, kw_only=True):
-    """Close every wallet of a user for good; refused with user_not_empty while anything is left or held."""
+    """Close every wallet of a user for good; refused with user_not_empty while anything is left or held.
+
+    An `attempt` that was refused stays refused: one that comes late must not close the wallets of a user who stayed.
+    """
 
     answered_by: ClassVar[str] = "wallets"
     user_id: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        return f"close {self.user_id} {self.attempt}"
 
 
 class ReverseTrade(Request[Done], frozen=True, kw_only=True):
     """Move a trade's money back; refused with insufficient_funds when a party no longer has it.
 
+    An `attempt` that was refused stays refused: one that comes late must not void a trade that was said to stand.
     `quantity` in base units, `notional` in quote units, the fees in the asset that each side received.
     """
 
@@ -122,6 +138,11 @@ class ReverseTrade(Request[Done], frozen=True, kw_only=True):
     buyer_fee: int
     seller_fee: int
     reason: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        return f"reverse {self.trade_id} {self.attempt}"
 
 
 # orders ------------------------------------------------------------------------------------------------------------

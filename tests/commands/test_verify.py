@@ -220,7 +220,7 @@ DAMAGES = {
         "trades",
         "INSERT INTO trades SELECT trade_id + 50, symbol, buy_order_id, sell_order_id, buyer_id, seller_id, taker_side,"
         " price, quantity, notional, buyer_fee, seller_fee, sequence, block, status, note, tags, bust_reason,"
-        f" executed_at FROM trades WHERE trade_id = {ONE_TRADE}",
+        f" executed_at, bust_attempts FROM trades WHERE trade_id = {ONE_TRADE}",
     ),
     "a wallet was told wrong": ("I-31", "wallets", text_in_log("5", '"held":"', '"held":"1')),
     "a user without an event": ("I-31", "users", "UPDATE users SET user_id = 'x' WHERE name = 'admin'"),

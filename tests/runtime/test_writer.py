@@ -1,15 +1,29 @@
 """The single writer: one commit for many, all or nothing for each, and nobody hears before the disk has it."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.runtime.log import Recorded, newest
 from borsa.runtime.service import Sweep
-from borsa.runtime.store import Statement
-from tests.runtime.toys import ALPHA_SERVICE, BETA, BETA_SERVICE, AskBeta, HowOften, Say, SayAndFail, Stage, Word
+from borsa.runtime.store import Statement, StoreFailed
+from tests.runtime.toys import (
+    ALPHA_SERVICE,
+    BETA,
+    BETA_SERVICE,
+    HEARD,
+    AskBeta,
+    HowOften,
+    Memory,
+    Say,
+    SayAndFail,
+    Stage,
+    Word,
+)
 
 
 @pytest.fixture
@@ -80,6 +94,26 @@ def test_a_commit_that_fails_is_told_to_nobody(stage: Stage) -> None:
     stage.alpha.close()
     assert stage.said() == {}
     assert list(stage.bus.fetch("alpha", 0)) == []
+
+
+def test_a_full_disk_ends_the_writer_also_within_a_deed(tmp_path: Path) -> None:
+    """What the open transaction is worth is unknown then: no deed goes on, nobody is answered, nothing stays."""
+
+    def count_and_look(_: Any, memory: Memory, request: HowOften) -> Word:
+        counted = memory.count(request.word)
+        memory.words._session.read(Statement(sa.select(HEARD)))
+        return counted
+
+    beta = msgspec.structs.replace(BETA_SERVICE, answers={HowOften: count_and_look})
+    with Stage(tmp_path, beta) as stage:
+        stage.connections["beta"]._connection._connection.execute("PRAGMA max_page_count=1")
+        for number, word in enumerate(("before", "much " * 50_000, "after")):
+            stage.ask(HowOften(word=word), number)
+        with pytest.raises(StoreFailed, match="full"):
+            stage.beta.step()
+        assert stage.asker.outcomes == []
+        stage.beta.close()
+        assert stage.heard() == {}
 
 
 def test_what_was_asked_first_leaves_after_the_commit(stage: Stage) -> None:

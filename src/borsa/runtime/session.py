@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from borsa.runtime.store import Connection, Row, Statement, delete_by_key, select_by_key, upsert
+from borsa.runtime.store import Connection, Row, Statement, delete_by_key, insert_row, select_by_key, upsert
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K")
@@ -321,7 +321,7 @@ class Journal(Generic[T]):
 
     def __init__(self, connection: Connection, table: sa.Table, row_of: Callable[[T], Row]) -> None:
         self._connection = connection
-        self._insert = Statement(sa.insert(table))
+        self._insert = insert_row(table)
         self._row_of = row_of
         self.rows: list[T] = []
 

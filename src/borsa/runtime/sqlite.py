@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from borsa.errors import CantStart
 from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
-from borsa.runtime.store import Row, Statement
+from borsa.runtime.store import Row, Statement, StoreFailed
 
 DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 
@@ -27,6 +27,13 @@ BUSY_MS = 5000
 
 CHECKPOINT_PAGES = 4_000
 """Pages in the write-ahead log after which the writer moves them into the file."""
+
+
+BROKEN = (
+    *(apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError),
+    *(apsw.BusyError, apsw.LockedError, apsw.ProtocolError, apsw.NoMemError),
+)
+"""What is the fault of the disk or the machine, and not of a statement or its rows."""
 
 
 class SqliteReader:
@@ -67,17 +74,27 @@ class SqliteConnection:
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
-        return self._connection.execute(text, row).fetchall()
+        try:
+            return self._connection.execute(text, row).fetchall()
+        except BROKEN as error:
+            raise StoreFailed(str(error)) from error
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        if not self._open:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._open = True
-        self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+        try:
+            if not self._open:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._open = True
+            self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+        except BROKEN as error:
+            # a full disk makes SQLite roll back by itself: from here on each row would be a transaction of its own
+            raise StoreFailed(str(error)) from error
 
     def commit(self) -> None:
         if self._open:
-            self._connection.execute("COMMIT")
+            try:
+                self._connection.execute("COMMIT")
+            except BROKEN as error:
+                raise StoreFailed(str(error)) from error
             self._open = False
 
     def rollback(self) -> None:

@@ -5,6 +5,7 @@ the driver's executemany with tuples. Columns are integers, texts and bytes only
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -12,6 +13,13 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import visitors
 
 Row = tuple[Any, ...]
+
+
+class StoreFailed(BaseException):
+    """The disk is full or broken: what the open transaction is worth, nobody knows.
+
+    No handler may go on after this: it is none of the exceptions that handlers catch, and ends the process.
+    """
 
 
 class Statement:
@@ -53,7 +61,10 @@ class Reader(Protocol):
 
 
 class Connection(Reader, Protocol):
-    """The one connection of a database that writes. A transaction opens with the first write."""
+    """The one connection of a database that writes. A transaction opens with the first write.
+
+    What the disk refuses is raised as StoreFailed, and then nothing of the transaction is ever committed.
+    """
 
     @property
     def dialect(self) -> Dialect:
@@ -87,6 +98,7 @@ class Database(Protocol):
         """A connection that can only read."""
 
 
+@cache
 def upsert(table: sa.Table, dialect: Dialect) -> Statement:
     """Insert a row of all columns, or overwrite the one with the same primary key."""
     insert = _insert_of(dialect)(table)
@@ -95,6 +107,12 @@ def upsert(table: sa.Table, dialect: Dialect) -> Statement:
     if rest:
         return Statement(insert.on_conflict_do_update(index_elements=keys, set_=rest))
     return Statement(insert.on_conflict_do_nothing(index_elements=keys))
+
+
+@cache
+def insert_row(table: sa.Table) -> Statement:
+    """Insert a row of all columns."""
+    return Statement(sa.insert(table))
 
 
 def insert_new(table: sa.Table, dialect: Dialect) -> Any:
@@ -112,11 +130,13 @@ def _insert_of(dialect: Dialect) -> Any:
     return postgresql_insert
 
 
+@cache
 def select_by_key(table: sa.Table) -> Statement:
     """All columns of the row with a primary key; the parameters are named key_0, key_1 ..."""
     return Statement(sa.select(table).where(*_keys(table)))
 
 
+@cache
 def delete_by_key(table: sa.Table) -> Statement:
     """Remove the row with a primary key."""
     return Statement(sa.delete(table).where(*_keys(table)))

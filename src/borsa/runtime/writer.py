@@ -16,7 +16,7 @@ from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
-from borsa.runtime.bus import Bus, Origin, Outcome, Replies
+from borsa.runtime.bus import Bus, Once, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Inbox, Item, Question, Suspended
 from borsa.runtime.log import DeadLetter, Recorded, newest
@@ -315,7 +315,8 @@ class Writer:
         for replies, said in outcomes.items():
             replies.deliver(said)
         for request, suspended in asked:
-            self._bus.ask(request, suspended.origin, self.inbox, suspended)
+            once = Once(self.service.name, request.key, b"") if request.key else None
+            self._bus.ask(request, suspended.origin, self.inbox, suspended, once)
 
 
 def _by_name(takes: Mapping[type[Event], Deed] | Batch) -> Mapping[str, Deed] | Batch:

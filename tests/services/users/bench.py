@@ -23,6 +23,7 @@ class Bench(Alone):
     def __init__(self, folder: Path, **options: Any) -> None:
         self.wallets: Outcome | None = Done()
         self.wallets_asked: list[str] = []
+        self.keys: list[str] = []
         super().__init__(USERS, folder, **({"admin_password": ADMIN_PASSWORD} | options))
 
     def ask(
@@ -32,6 +33,7 @@ class Bench(Alone):
             self.writer.inbox.put(Question(request, origin, replies, token, once))
             return
         self.wallets_asked.append(request.user_id)
+        self.keys.append(once.key if once else "")
         if self.wallets is not None:
             replies.deliver([(token, self.wallets)])
 

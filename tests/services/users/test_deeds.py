@@ -180,6 +180,23 @@ def test_an_overload_of_wallets_is_passed_on_and_tried_again(bench: Bench) -> No
     assert bench.wallets_asked == [user.user_id] * 2
 
 
+def test_an_attempt_to_leave_has_one_key_however_often_wallets_is_asked(bench: Bench) -> None:
+    """What wallets refused once it refuses again: a question that comes late closes nothing of a user who stayed."""
+    user = bench.user()
+    bench.wallets = Refused("overloaded")
+    bench.refusal(DeleteUser(user_id=user.user_id))
+    bench.refusal(DeleteUser(user_id=user.user_id))
+    bench.pass_time(6)
+    assert bench.refusal(ChangeUser(user_id=user.user_id, user_name="grace")) == "overloaded"
+    bench.restart()
+    bench.wallets = NOT_EMPTY
+    bench.pass_time(6)
+    assert len(bench.keys) == 4
+    assert len({*bench.keys}) == 1
+    bench.refusal(DeleteUser(user_id=user.user_id))
+    assert bench.keys[-1] not in bench.keys[:-1]
+
+
 def test_the_last_admin_can_neither_leave_nor_step_down(bench: Bench) -> None:
     admin = bench.admin()
     assert bench.refusal(DeleteUser(user_id=admin.user_id)) == "last_admin"

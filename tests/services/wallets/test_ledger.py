@@ -362,6 +362,7 @@ def reversal(trade_id: int, buy: Order, sell: Order, price: int, quantity: int, 
         buyer_fee=fees[0],
         seller_fee=fees[1],
         reason="a test",
+        attempt=1,
     )
 
 

@@ -16,7 +16,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     """An admitted order's numbers on its market's grid, and what it needs on hold.
 
     `worst_price`: the furthest at which an order without a limit may trade (0: none).
-    `at_most`: as much of `amount` as is available will do, because it bounds what the order may spend.
+    `at_most`: as much of `amount` as is available will do, because it bounds what the order may spend. `at_least`: less
+    than this would buy nothing, at no price.
     """
 
     quantity: int
@@ -27,6 +28,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     asset: str
     amount: int
     at_most: bool
+    at_least: int = 1
 
 
 def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
@@ -45,12 +47,13 @@ def admit(asked: PlaceOrder, market: Market, last_price: int) -> Terms:
     reference = price or stop_price or last_price
     if quantity and reference:
         check_notional(market, reference, quantity)
-    elif budget and budget < market.min_notional:
+    elif budget and budget < max(market.min_notional, market.unit):
         raise _below(market, "quoteQuantity")
     # fixed here, in the log: who waits for a stop price knows it from the start, and the hold is enough for it
     worst_price = 0 if price else market.furthest(asked.side, stop_price or last_price)
     asset, amount, at_most = _need(asked, market, price, quantity, budget, worst_price)
-    return Terms(quantity, price, stop_price, worst_price, budget, asset, amount, at_most)
+    at_least = market.unit if at_most else 1
+    return Terms(quantity, price, stop_price, worst_price, budget, asset, amount, at_most, at_least)
 
 
 def _check_fields(asked: PlaceOrder) -> None:
@@ -118,7 +121,7 @@ def check_notional(market: Market, price: int, quantity: int) -> None:
 
 
 def _below(market: Market, field: str) -> Refused:
-    least = amount_text(market.quote, market.min_notional)
+    least = amount_text(market.quote, max(market.min_notional, market.unit))
     return Refused("below_min_notional", f"must be worth at least {least} {market.quote}", field=field)
 
 

@@ -114,6 +114,7 @@ def _hold_for(order_id: int, asked: PlaceOrder, terms: Terms) -> HoldFunds:
         asset=terms.asset,
         amount=terms.amount,
         at_most=terms.at_most,
+        at_least=terms.at_least,
     )
 
 

@@ -104,11 +104,15 @@ def bust_trade(tx: Transaction, memory: Memory, request: BustTrade) -> Asking:
     trade = _trade(memory, request.trade_id)
     if trade.status != EXECUTED:
         raise Refused("already_busted")
-    memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason))
+    attempt = trade.bust_attempts + 1
+    memory.trades.put(msgspec.structs.replace(trade, status=BUSTING, bust_reason=request.reason, bust_attempts=attempt))
     tx.act("trade.bust_asked", str(request.trade_id), reason=request.reason)
     outcome = yield from _reverse(tx, memory, request.trade_id)
-    refused = isinstance(outcome, Refused)
-    tx.act("trade.bust_refused" if refused else "trade.busted", str(request.trade_id), reason=request.reason)
+    if not isinstance(outcome, Refused):
+        tx.act("trade.busted", str(request.trade_id), reason=request.reason)
+    elif outcome.status < 500:
+        # else nobody knows yet: the sweep finishes what was asked
+        tx.act("trade.bust_refused", str(request.trade_id), reason=request.reason)
     return outcome
 
 
@@ -126,8 +130,11 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
     try:
         _done: Done = yield _reversal(trade)
     except Refused as refused:
-        trade = _trade(memory, trade_id)
-        if trade.status == BUSTING:
+        if refused.status >= 500:
+            # nobody knows whether the money moved: the sweep asks again, and wallets says the same as the first time
+            return refused
+        attempt, trade = trade.bust_attempts, _trade(memory, trade_id)
+        if trade.status == BUSTING and trade.bust_attempts == attempt:
             # returned, not raised: that the trade stands again is kept
             memory.trades.put(msgspec.structs.replace(trade, status=EXECUTED, bust_reason=None))
         return Refused("funds_gone", refused.detail) if refused.code == "insufficient_funds" else refused
@@ -164,6 +171,7 @@ def _reversal(trade: Trade) -> ReverseTrade:
         buyer_fee=trade.buyer_fee,
         seller_fee=trade.seller_fee,
         reason=trade.bust_reason or "",
+        attempt=trade.bust_attempts,
     )
 
 

@@ -47,6 +47,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     tags: str
     bust_reason: str | None
     executed_at: int
+    bust_attempts: int = 0  # last, and with a default: answers that were kept before there was one are read again
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ TRADES = strict_table(
     sa.Column("tags", sa.Text, nullable=False),
     sa.Column("bust_reason", sa.Text),
     sa.Column("executed_at", INTEGER, nullable=False),
+    sa.Column("bust_attempts", INTEGER, nullable=False, server_default=sa.text("0")),
     sa.CheckConstraint("price > 0 AND quantity > 0 AND notional > 0", name="trades_have_value"),
     sa.CheckConstraint("buyer_fee BETWEEN 0 AND quantity", name="trades_buyer_fee"),
     sa.CheckConstraint("seller_fee BETWEEN 0 AND notional", name="trades_seller_fee"),

@@ -100,6 +100,9 @@ def _claim_name(memory: Memory, name: str, user_id: str = "") -> None:
 def change_user(tx: Transaction, memory: Memory, request: ChangeUser) -> User:
     """Another name, e-mail address, password or role. A password or a role that changes ends what was signed in."""
     user = _existing(memory, request.user_id)
+    if user.status == "closing":
+        # its time names the attempt to leave, until wallets has answered
+        raise Refused("overloaded", "The user is leaving: try again when that is decided")
     if request.user_name is not None:
         _claim_name(memory, request.user_name, user.user_id)
     after = model.changed(user, request, tx.now)
@@ -152,9 +155,11 @@ def _existing(memory: Memory, user_id: str) -> User:
 def delete_user(tx: Transaction, memory: Memory, request: DeleteUser) -> Deleting:
     """Close the wallets for good, then erase the person. A crash in between leaves `closing`: the sweep goes on."""
     user = _existing(memory, request.user_id)
-    closing = replace(user, status="closing", updated_at=tx.now)
-    _keep_an_admin(memory, user, closing)
-    memory.users.put(closing)
+    if user.status != "closing":
+        # the time names the attempt, so that there is no second one at the same time
+        closing = replace(user, status="closing", updated_at=max(tx.now, user.updated_at + 1))
+        _keep_an_admin(memory, user, closing)
+        memory.users.put(closing)
     if tx.admin is not None:
         tx.act("user.deletion_asked", user.user_id)
     outcome = yield from _close(tx, memory, user.user_id)
@@ -171,11 +176,12 @@ def resume_deletions(tx: Transaction, memory: Memory) -> Deleting:
 
 
 def _close(tx: Transaction, memory: Memory, user_id: str) -> Deleting:
+    attempt = _existing(memory, user_id).updated_at
     try:
-        yield CloseWallets(user_id=user_id)
+        yield CloseWallets(user_id=user_id, attempt=attempt)
     except Refused as refused:
         if refused.status < 500:
-            _stay(tx, memory, user_id)
+            _stay(tx, memory, user_id, attempt)
         return refused
     user = memory.users.get(user_id)
     if user is not None and user.status != "deleted":
@@ -183,10 +189,10 @@ def _close(tx: Transaction, memory: Memory, user_id: str) -> Deleting:
     return Done()
 
 
-def _stay(tx: Transaction, memory: Memory, user_id: str) -> None:
+def _stay(tx: Transaction, memory: Memory, user_id: str, attempt: int) -> None:
     user = memory.users.get(user_id)
-    if user is not None and user.status == "closing":
-        memory.users.put(replace(user, status="active", updated_at=tx.now))
+    if user is not None and user.status == "closing" and user.updated_at == attempt:
+        memory.users.put(replace(user, status="active", updated_at=max(tx.now, attempt)))
 
 
 def _erase(tx: Transaction, memory: Memory, user: User) -> None:

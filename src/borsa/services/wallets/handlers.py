@@ -301,7 +301,7 @@ def close_wallets(tx: Transaction, memory: Memory, request: CloseWallets) -> Don
         raise Refused("user_not_empty", f"The user's wallets still hold {left}")
     for wallet in mine:
         memory.wallets.put(msgspec.structs.replace(wallet, state=CLOSED))
-    if not mine:
+    if not any(wallet.is_default for wallet in mine):
         # UserCreated is still on its way: it must find that this user has come and gone
         memory.wallets.add(Wallet(tx.new_id(), request.user_id, "default", 1, CLOSED, "", tx.now))
     return DONE

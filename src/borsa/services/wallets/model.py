@@ -208,7 +208,7 @@ class Decide(Request[Approval], frozen=True, kw_only=True):
 def place(hold: HoldFunds, wallet_id: str, available: int, now: int) -> Hold:
     """The hold that a request gets, or a refusal when there is not enough available."""
     amount = min(hold.amount, available) if hold.at_most else hold.amount
-    if amount <= 0 or amount > available:
+    if amount < max(1, hold.at_least) or amount > available:
         raise Refused("insufficient_funds", f"There is not enough {hold.asset} available")
     return Hold(hold.hold_id, hold.order_id, hold.user_id, wallet_id, hold.asset, amount, 0, 0, OPEN, now)
 

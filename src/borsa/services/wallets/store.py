@@ -114,7 +114,7 @@ class Memory:
         wallet_id = self._default.get(user_id)
         if wallet_id is None:
             found = self.of_user(user_id)
-            if not found:
+            if not found or not found[0].is_default:
                 return None
             wallet_id = found[0].wallet_id
             if len(self._default) >= self.settings.cached_records_max:
