@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from borsa.cli import cli
 from borsa.commands.audit.moment import Moment
-from borsa.services.wallets.model import Deposit, OpenWallet
+from borsa.services.wallets.model import Adjust, Deposit, OpenWallet
 from tests.commands.audited import everything_happens
 from tests.support.running import Running
 from tests.support.stepped import Stepped, amend, cancel, fees, limit
@@ -66,10 +66,9 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         exchange.ask(limit(bob, "sell", "2", "100"))
         exchange.ask(limit(ann, "buy", "2", "110"))
         exchange.ask(amend(kept, ann, price="60"))
-        slip = Deposit(
-            wallet_id=exchange.wallet_id(ann), user_id=None, asset="USD", delta=-5 * ONE, kind="adjustment",
-            reason="a slip", author=admin_of(exchange),
-        )  # fmt: skip
+        slip = Adjust(
+            wallet_id=exchange.wallet_id(ann), asset="USD", delta=-5 * ONE, reason="a slip", author=admin_of(exchange)
+        )
         exchange.ask(slip)
         exchange.ask(OpenWallet(user_id=bob, name="savings"))
     return folder
@@ -183,9 +182,7 @@ def test_each_wallet_has_a_history_of_its_own(folder: Path) -> None:
     with Stepped(folder, price_band_ppm=0) as exchange:
         ann = "user-ann"
         second = exchange.ask(OpenWallet(user_id=ann, name="savings"))
-        gift = Deposit(
-            wallet_id=second.wallet_id, user_id=ann, asset="USD", delta=3 * ONE, kind="faucet", reason=None, author=ann
-        )
+        gift = Deposit(wallet_id=second.wallet_id, user_id=ann, asset="USD", amount=3 * ONE)
         exchange.ask(gift)
     said = explain(folder, "ann", "USD")
     assert said.exit_code == 0

@@ -241,7 +241,7 @@ def test_the_past_is_sealed_once_it_is_migrated(entries: int, tmp_path: Path) ->
 
 
 def test_the_chain_goes_on_after_a_migration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    damage(folder, "DELETE FROM seals", "UPDATE alembic_version SET version_num = '0002'")
+    damage(folder, "DELETE FROM seals", "UPDATE alembic_version SET version_num = '0004'")
     with closing(sqlite3.connect(folder / "wallets.db")) as database:
         database.execute("DROP TABLE seals")
     with Stepped(folder) as exchange:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from borsa.runtime.actions import START, Action, Actions, actions_before, sealed
 from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteConnection, SqliteReader
+from borsa.runtime.sqlite import SqliteConnection, SqliteReader, engine_of
+from borsa.runtime.transaction import Transaction
 from tests.runtime.toys import ALPHA
+from tests.support.alone import HandClock
 
 EVER = 2**62
 
@@ -18,7 +19,7 @@ EVER = 2**62
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "alpha.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = engine_of(path)
     ALPHA.create_all(engine)
     engine.dispose()
     return path
@@ -31,8 +32,8 @@ class Opened:
         self.session = Session(SqliteConnection(path), 100)
         self.actions = Actions("alpha", self.session, ALPHA.tables["actions"])
 
-    def act(self, target: str) -> None:
-        self.actions.add(7, "ann", "request-1", "thing.changed", target, {"reason": "why"})
+    def act(self, target: str, time: int = 7) -> None:
+        self.actions.add(time, "ann", "request-1", "thing.changed", target, {"reason": "why"})
 
 
 def kept(path: Path) -> list[Action]:
@@ -79,3 +80,18 @@ def test_every_column_is_sealed(name: str) -> None:
     other = msgspec.structs.replace(row, **{name: value * 2})
     assert sealed(START, "alpha", other) != sealed(START, "alpha", row)
     assert sealed(START, "beta", row) != sealed(START, "alpha", row)
+
+
+def test_an_act_after_a_restart_is_not_older_than_the_last_one(path: Path) -> None:
+    """The clock may have gone back while nothing ran."""
+    clock = HandClock()
+    later = clock.now() + 1_000_000
+    opened = Opened(path)
+    opened.act("one", later)
+    opened.session.commit()
+    opened.session.close()
+    session = Session(SqliteConnection(path), 100)
+    Transaction("alpha", session, ALPHA.tables, (0, 0), clock).act("thing.changed", "two")
+    session.commit()
+    session.close()
+    assert [(each.target, each.time) for each in kept(path)] == [("one", later), ("two", later)]

@@ -43,7 +43,9 @@ def sealed(before: bytes, service: str, action: Action) -> bytes:
 
 
 _actions = actions_table(sa.MetaData())
-_LAST = Statement(sa.select(_actions.c.sequence, _actions.c.digest).order_by(_actions.c.sequence.desc()).limit(1))
+_LAST = Statement(
+    sa.select(_actions.c.sequence, _actions.c.digest, _actions.c.time).order_by(_actions.c.sequence.desc()).limit(1)
+)
 _PAGE = (
     sa.select(_actions)
     .where(_actions.c.time <= sa.bindparam("time"), _actions.c.sequence < sa.bindparam("sequence"))
@@ -55,14 +57,16 @@ _OF_AUTHOR = Statement(_PAGE.where(_actions.c.author == sa.bindparam("author")))
 
 
 class Actions:
-    """The audit of a service, as its writer has it."""
+    """The audit of a service, as its writer has it. `newest_time` is when the last act was, at the opening."""
 
     def __init__(self, service: str, session: Session, table: sa.Table) -> None:
         self._service = service
         self._journal = session.journal(table, Action)
-        last = session.read(_LAST)
+        rows = session.read(_LAST)
+        sequence, digest, time = rows[0] if rows else (0, START, 0)
+        self.newest_time: int = time
         # taken back with the deed that acted
-        self._last = session.remembered({"last": last[0] if last else (0, START)})
+        self._last = session.remembered({"last": (sequence, digest)})
 
     def add(
         self, now: int, author: str, correlation: str, action: str, target: str, details: Mapping[str, object]

@@ -23,8 +23,6 @@ class Transaction:
         self, source: str, session: Session, tables: Mapping[str, sa.Table], newest: tuple[int, int], clock: Clock
     ) -> None:
         self._committed, newest_time = newest
-        # not before the newest event, also when the clock went back while nothing ran
-        self.now = max(newest_time, clock.now())
         self.correlation = ""
         self._origin = Origin("")
         self._cause: Recorded | None = None
@@ -32,6 +30,8 @@ class Transaction:
         self._log = session.journal_of(tables["log"], row_of)
         self._actions = Actions(source, session, tables["actions"])
         self._clock = clock
+        # not before the newest event or act, also when the clock went back while nothing ran
+        self.now = max(newest_time, self._actions.newest_time, clock.now())
 
     @property
     def last_sequence(self) -> int:
