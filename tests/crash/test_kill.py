@@ -8,8 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from borsa import app
+from borsa.settings import Settings
 from tests.support.process import Process, borsa
 from tests.support.running import Person, until
 
@@ -122,6 +125,17 @@ def test_a_folder_that_lost_a_database_is_refused_and_nothing_is_made_in_its_pla
     assert "lost the database of wallets" in refused.stderr
     assert not (folder / "wallets.db").exists()
     assert borsa("verify", process.environment).returncode == 1
+
+
+def test_a_first_start_that_was_killed_between_two_databases_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    made = app.databases(msgspec.structs.replace(Settings(), data=str(folder)))
+    made["users"].migrate()
+    made["orders"].migrate()
+    with Process(folder) as process:
+        assert process.admin().get("/api/users")["data"]
+        assert process.stop() == 0
 
 
 def test_a_log_that_is_older_than_what_was_applied_of_it_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,10 @@ import httpx
 from tests.support.running import ADMIN_PASSWORD, PATIENCE_SECONDS, Reached
 
 _READY = re.compile(r"ready at (http://\S+)")
+
+
+class EndedEarly(AssertionError):
+    """It ended before it was ready; the message is what it said."""
 
 
 class Part:
@@ -40,18 +45,22 @@ class Part:
 
 
 class Process(Reached):
-    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM. `parts` are the processes behind the door, by name."""
+    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM. `parts` are the processes behind the door, by name.
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    `under` is a command that runs it and becomes it, such as `faketime` or `strace -D`.
+    """
+
+    def __init__(self, folder: Path, under: Sequence[str] = (), **options: str) -> None:
         given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
         own = {"BORSA_DATA": str(folder), "BORSA_PORT": "0", "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD}
         self.environment = clean | own | given
         self.output: list[str] = []
+        self._under = under
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "borsa.cli", "up"],
+            [*self._under, sys.executable, "-m", "borsa.cli", "up"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,7 +85,9 @@ class Process(Reached):
             self.output.append(line)
             if found := _READY.search(line):
                 return found[1]
-        raise AssertionError(f"it ended without being ready: {''.join(self.output)}")
+        self._process.stdout.close()
+        self.status = self._process.wait(30)
+        raise EndedEarly("".join(self.output))
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
