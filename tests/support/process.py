@@ -1,5 +1,7 @@
 """A real `borsa up` in a process of its own: it can be killed at any moment and started again on the same folder."""
 
+import contextlib
+import json
 import os
 import re
 import select
@@ -7,10 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -104,9 +107,19 @@ class Process(Reached):
         self._process.kill()
         self._process.wait(30)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self.url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the door."""
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and give its exit status."""
-        self._process.send_signal(number)
+        self.send(number)
         return self._process.wait(30)
 
     def ended(self) -> int:
@@ -119,7 +132,8 @@ class Process(Reached):
         self.http.close()
         if self._process.poll() is None:
             for part in self.parts.values():
-                part.send(signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    part.send(signal.SIGCONT)
             self.stop()
         left = [name for name, part in self.parts.items() if not part.ends_within(PATIENCE_SECONDS)]
         for part in self.parts.values():
@@ -128,6 +142,14 @@ class Process(Reached):
         assert self._process.stdout is not None
         self._process.stdout.close()
         assert not left, f"{left} outlived the door"
+
+
+def raw_request(method: str, path: str, headers: Mapping[str, str], body: Any) -> bytes:
+    """A request as it is sent: for those who do not wait for the answer, or never take it."""
+    data = json.dumps(body).encode()
+    head = {"host": "borsa", "content-type": "application/json", "content-length": str(len(data))} | dict(headers)
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    return "\r\n".join(lines).encode() + data
 
 
 def borsa(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
