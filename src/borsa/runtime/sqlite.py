@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from borsa.errors import CantStart
 from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
-from borsa.runtime.store import Row, Statement
+from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
 
 DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 
@@ -70,15 +70,42 @@ class SqliteConnection:
         return self._connection.execute(text, row).fetchall()
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
+        try:
+            self._begin()
+            self._connection.executemany(statement.compiled(DIALECT)[0], rows)
+        except (apsw.FullError, apsw.IOError) as error:
+            raise self._lost(error) from error
+
+    def _begin(self) -> None:
         if not self._open:
             self._connection.execute("BEGIN IMMEDIATE")
             self._open = True
-        self._connection.executemany(statement.compiled(DIALECT)[0], rows)
 
     def commit(self) -> None:
         if self._open:
-            self._connection.execute("COMMIT")
+            try:
+                self._connection.execute("COMMIT")
+            except (apsw.FullError, apsw.IOError) as error:
+                raise self._lost(error) from error
             self._open = False
+
+    def _lost(self, error: apsw.Error) -> StorageFull | StorageBroken:
+        """What to tell of an error that ended the open transaction."""
+        if not isinstance(error, apsw.FullError):
+            return StorageBroken(str(error))
+        self.rollback()
+        return StorageFull(str(error))
+
+    def has_room(self) -> bool:
+        try:
+            self._begin()
+            # a number that SQLite keeps for applications, and Borsa does not use: writing it takes a page
+            self._connection.execute("PRAGMA user_version=0")
+            self.commit()
+        except (StorageFull, apsw.FullError):
+            self.rollback()
+            return False
+        return True
 
     def rollback(self) -> None:
         if self._open:

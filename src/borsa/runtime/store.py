@@ -14,6 +14,15 @@ from sqlalchemy.sql import visitors
 Row = tuple[Any, ...]
 
 
+class StorageFull(BaseException):
+    """There is no room for the open transaction, and nothing of it was kept. It concerns everybody in it, so it is no
+    `Exception`: no deed may take it for a fault of its own."""
+
+
+class StorageBroken(BaseException):
+    """The storage failed: nobody knows what of the open transaction was kept, so nothing more may be said."""
+
+
 class Statement:
     """A Core statement, compiled once for each dialect that runs it."""
 
@@ -60,10 +69,13 @@ class Connection(Reader, Protocol):
         """Which SQL this database speaks."""
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Run a statement for each row, in the open transaction."""
+        """Run a statement for each row, in the open transaction; StorageFull, StorageBroken."""
 
     def commit(self) -> None:
-        """Make everything since the first write durable; returns when it is on disk."""
+        """Make everything since the first write durable; returns when it is on disk. StorageFull, StorageBroken."""
+
+    def has_room(self) -> bool:
+        """Can something be written now? Found out by doing so."""
 
     def rollback(self) -> None:
         """Forget everything since the first write."""
