@@ -145,7 +145,7 @@ class Process(Reached):
 
 def raw_request(method: str, path: str, headers: Mapping[str, str], body: Any) -> bytes:
     """A request as it is sent: for those who do not wait for the answer, or never take it."""
-    data = json.dumps(body).encode()
+    data = json.dumps(body, separators=(",", ":")).encode()  # as httpx writes it
     head = {"host": "borsa", "content-type": "application/json", "content-length": str(len(data))} | dict(headers)
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode() + data

@@ -35,6 +35,8 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._connection.set_busy_timeout(BUSY_MS)
+        # its files are opened by the first read: now, and not when clients may have taken every descriptor
+        self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
