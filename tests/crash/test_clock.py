@@ -44,7 +44,12 @@ def under(clock: Clock) -> list[str]:
     return ["env", *(f"{name}={value}" for name, value in clock.environment.items())]
 
 
-JUMPS = {"forwards": f"+{HOUR}", "backwards": f"-{HOUR}", "and stands": "2031-05-06 07:08:09", "far back": "2001-02-03 04:05:06"}
+JUMPS = {
+    "forwards": f"+{HOUR}",
+    "backwards": f"-{HOUR}",
+    "and stands": "2031-05-06 07:08:09",
+    "far back": "2001-02-03 04:05:06",
+}
 
 
 @pytest.mark.parametrize("jump", list(JUMPS))
