@@ -16,6 +16,7 @@ from borsa.errors import CantStart
 from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
 from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
+from borsa.runtime.wal import lost_commits
 
 DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 
@@ -41,6 +42,11 @@ class SqliteReader:
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
         return self._connection.execute(text, row).fetchall()
+
+    def frames(self) -> int:
+        """How many frames of the write-ahead log there are to be read."""
+        frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        return max(0, frames)
 
     def close(self) -> None:
         self._connection.close()
@@ -133,6 +139,7 @@ class SqliteDatabase:
         return self.path.exists() and self.path.stat().st_size > 0
 
     def migrate(self) -> None:
+        self._check_log()
         engine = engine_of(self.path)
         try:
             migrate(self.name, engine, self._metadata)
@@ -142,6 +149,20 @@ class SqliteDatabase:
             ) from error
         finally:
             engine.dispose()
+
+    def _check_log(self) -> None:
+        """What follows a crash: is what SQLite will leave out of the write-ahead log only what the crash cut off?"""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not log.exists() or not self.exists():
+            return
+        try:
+            reader = SqliteReader(self.path)
+        except apsw.Error as error:
+            raise CantStart(f"{self.path} can't be used: {error}; borsa verify says more") from error
+        lost = lost_commits(log, reader.frames())
+        reader.close()
+        if lost > 1:
+            raise CantStart(f"{log} is damaged, and {lost} commits behind the damage are lost; restore a copy")
 
     def connect(self) -> SqliteConnection:
         return SqliteConnection(self.path)
