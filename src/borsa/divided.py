@@ -90,9 +90,10 @@ class Part:
         self._worker.run()
         self._writers.stop_background()
         self._worker.run()  # once more: what the background's last word was
+        # no log is read any more: whoever closes a database last must be its writer, also if that is another process
+        self._bus.close()
         self._door.put(Finished())
         self._wait_to_close()
-        self._bus.close()
         self._writers.close()
         return 0
 
