@@ -29,7 +29,7 @@ sqlite_version_info = tuple(map(int, sqlite_version.split(".")))
 
 
 class ProgrammingError(Error):
-    """What PEP 249 calls a wrong use of a driver: SQLAlchemy looks at every error whether it is one. apsw's never are."""
+    """What PEP 249 calls a wrong use of a driver: SQLAlchemy looks at every error whether it is one."""
 
 
 class Cursor:
