@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # what an installation is made of: when one of these changes, it is made again
 INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi)
 
-.PHONY: run test soak check fix bench docs migration clean
+.PHONY: run test soak crash check fix bench docs migration clean
 
 run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
 	@exec $(BIN)/borsa up
@@ -15,6 +15,9 @@ test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts
 
 soak: $(VENV)/test.ready  ## Simulate new seeds for HOURS (1), and add them to docs/operating/proof.md
 	@$(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),1)
+
+crash: $(VENV)/test.ready  ## Every crash of tests/crash instead of a sample: an hour and more; every=9 tries each ninth
+	@BORSA_TEST_LONG=$(or $(every),1) $(BIN)/python -m pytest -n 2 tests/crash/test_sweep.py tests/crash/test_damage.py
 
 check: $(VENV)/test.ready  ## Types, style and import contracts only
 	@$(BIN)/python -m pytest tests/house
@@ -42,6 +45,7 @@ $(VENV)/run.ready: $(INSTALLED) | $(VENV)/bin/python
 	@sh .ci/install $(VENV) .
 	@touch $@
 
-$(VENV)/test.ready: $(INSTALLED) | $(VENV)/bin/python
+$(VENV)/test.ready: $(INSTALLED) .ci/tools | $(VENV)/bin/python
+	@sh .ci/tools
 	@sh .ci/install $(VENV) ".[test]"
 	@touch $@ $(VENV)/run.ready

@@ -94,18 +94,31 @@ def _of(service: Service[Any], route: Route) -> Route:
 def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
     found = databases(settings)
-    _check_complete(found.values())
-    for database in found.values():
+    there = [database for database in found.values() if database.exists()]
+    missing = [database for database in found.values() if database not in there]
+    for database in there:
+        database.migrate()
+    _check_complete(there, missing)
+    for database in missing:
         database.migrate()
     _check_cursors(found)
     return found
 
 
-def _check_complete(found: Collection[Database]) -> None:
-    """All databases of a folder, or none of them yet: what is lost is not made anew in silence."""
-    missing = [database.name for database in found if not database.exists()]
-    if missing and len(missing) < len(found):
-        raise CantStart(f"the data folder has lost the database of {', '.join(missing)}; restore all of one moment")
+def _check_complete(there: Collection[Database], missing: Collection[Database]) -> None:
+    """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
+    killed while it made the databases, and goes on."""
+    if missing and not all(_is_untouched(database) for database in there):
+        lost = ", ".join(database.name for database in missing)
+        raise CantStart(f"the data folder has lost the database of {lost}; restore all of one moment")
+
+
+def _is_untouched(database: Database) -> bool:
+    reader = database.reader()
+    try:
+        return newest(reader) == (0, 0) and not cursors(reader)
+    finally:
+        reader.close()
 
 
 def _check_cursors(found: Mapping[str, Database]) -> None:

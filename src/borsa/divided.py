@@ -6,7 +6,9 @@ own; and the followers, whom no request waits for, get another.
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -21,7 +23,7 @@ from borsa.runtime.http.app import Application
 from borsa.runtime.link import Close, Failed, Finished, Language, Link, Message, Started, Stop
 from borsa.runtime.linked import LinkedBus
 from borsa.runtime.lock import locked
-from borsa.runtime.processes import DOOR, Ends, LinkBell, start, wait_for
+from borsa.runtime.processes import DOOR, Ends, LinkBell, end, start, wait_for
 from borsa.runtime.vitals import DescribeProcess, Vitals
 from borsa.runtime.worker import Worker
 from borsa.runtime.writers import Writers
@@ -88,9 +90,10 @@ class Part:
         self._worker.run()
         self._writers.stop_background()
         self._worker.run()  # once more: what the background's last word was
+        # no log is read any more: whoever closes a database last must be its writer, also if that is another process
+        self._bus.close()
         self._door.put(Finished())
         self._wait_to_close()
-        self._bus.close()
         self._writers.close()
         return 0
 
@@ -137,6 +140,7 @@ class DividedExchange:
         self.settings = settings
         self.first_password = ""
         self._die = die
+        self._silent_seconds_max = settings.drain_seconds_max + settings.webhook_timeout_seconds
         self._lock = locked(settings.folder)
         app.prepared(settings)
         parts = DIVISIONS[settings.processes]
@@ -144,7 +148,7 @@ class DividedExchange:
         self._links, behind = _links(ends, parts)
         self._unheard: dict[Link, type[Message]] = {}
         self._bus = LinkedBus(_local(settings), behind, self._links.values(), lambda: Vitals([], ""), self._control)
-        self._wait_for(Started, self._links)
+        self._wait_until_started()
         self.door = app.Door(settings, app.databases(settings), self._bus, SystemClock(), self._look)
 
     def _control(self, link: Link, message: Message) -> None:
@@ -155,29 +159,54 @@ class DividedExchange:
         if self._unheard.get(link) is type(message):
             del self._unheard[link]
 
-    def _wait_for(self, kind: type[Message], names: Iterable[str]) -> None:
-        """Until these processes have said so."""
-        self._unheard = {self._links[name]: kind for name in names}
-        bell = LinkBell(self._unheard)
-        try:
-            while self._unheard:
-                self._bus.flush()
-                self._bus.receive()
-                for name in names:
-                    if self._links[name].closed:
-                        raise CantStart(f"the process of the {name} ended")
-                if self._unheard:
-                    bell.wait(1)
-        except CantStart:
-            self._end_all()
-            raise
-        finally:
-            bell.close()
+    def _wait_until_started(self) -> None:
+        """However long they take to recover."""
+        self._unheard = dict.fromkeys(self._links.values(), Started)
+        with closing(LinkBell(self._unheard)) as bell:
+            try:
+                while self._unheard:
+                    self._hear(self._links)
+                    bell.wait(1 if self._unheard else 0)
+            except CantStart:
+                end(self._ids.values())
+                raise
 
-    def _end_all(self) -> None:
-        for link in self._links.values():
-            link.close()
-        wait_for(self._ids.values())
+    def _wait_until_finished(self, name: str) -> None:
+        """However much it has to do, as long as it answers now and then."""
+        link = self._links[name]
+        self._unheard = {link: Finished}
+        heard_at = time.monotonic()
+        with closing(LinkBell(self._unheard)) as bell:
+            while self._unheard:
+                if self._hear([name]):
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > self._silent_seconds_max:
+                    raise TimeoutError(f"the process of the {name} does not answer")
+                else:
+                    self._bus.ask_over(link, DescribeProcess(), Origin("stop"), _Futures(), None)
+                    link.flush()
+                bell.wait(1 if self._unheard else 0)
+
+    def _hear(self, names: Iterable[str]) -> bool:
+        """Say what is to be said, and take what was; False when nothing was."""
+        self._bus.flush()
+        heard = self._bus.receive()
+        for name in names:
+            if self._links[name].closed:
+                raise CantStart(f"the process of the {name} ended")
+        return heard
+
+    def _wait_until_gone(self, name: str) -> None:
+        link = self._links[name]
+        given_up_at = time.monotonic() + self._silent_seconds_max
+        with closing(LinkBell([link])) as bell:
+            while not link.closed:
+                if time.monotonic() > given_up_at:
+                    raise TimeoutError(f"the process of the {name} does not end")
+                link.flush()
+                bell.wait(1)
+                link.receive()
+        wait_for([self._ids[name]])
 
     async def start(self) -> Application:
         loop = asyncio.get_running_loop()
@@ -189,7 +218,12 @@ class DividedExchange:
     def _read(self, name: str, link: Link) -> None:
         self._bus.receive_from(link)
         if link.closed:
-            self._die(ConnectionError(f"the process of the {name} ended"))
+            self._fail(ConnectionError(f"the process of the {name} ended"))
+
+    def _fail(self, error: Exception) -> None:
+        """Nobody outlives the door, not even who stands still: the next start needs the folder."""
+        end(self._ids.values())
+        self._die(error)
 
     def _flush(self, loop: asyncio.AbstractEventLoop, link: Link) -> None:
         if not link.flush():
@@ -222,24 +256,23 @@ class DividedExchange:
             # each after those that it follows
             for name in self._links:
                 self._links[name].put(Stop())
-                self._wait_for(Finished, [name])
-        except CantStart as error:
-            self._die(error)
-        self._bus.close()
-        # readers before writers: who closes a database last moves its write-ahead log into the file
-        for name in reversed(self._links):
-            self._links[name].put(Close())
-            self._bus.flush()
-            wait_for([self._ids[name]])
+                self._wait_until_finished(name)
+            self._bus.close()
+            # readers before writers: who closes a database last moves its write-ahead log into the file
+            for name in reversed(self._links):
+                self._links[name].put(Close())
+                self._wait_until_gone(name)
+        except (CantStart, TimeoutError) as error:
+            self._fail(error)
         self._lock.close()
 
 
 class _Futures:
-    """Somebody on the event loop who waits."""
+    """Somebody on the event loop who waits; or nobody (None), where it is enough that there is an answer."""
 
-    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
+    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any] | None, Outcome]]) -> None:
         for future, outcome in outcomes:
-            if not future.done():
+            if future is not None and not future.done():
                 future.set_result(outcome)
 
 

@@ -1,15 +1,22 @@
 """kill -9 under load: what was acknowledged is there after the restart, exactly once, and the books are right."""
 
+import contextlib
 import signal
 import sqlite3
 import threading
 import uuid
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from borsa import app
+from borsa.settings import Settings
 from tests.support.process import Process, borsa
 from tests.support.running import Person, until
 
@@ -44,6 +51,75 @@ class Trader:
                 self._enough.release()
 
 
+class Customer:
+    """Does everything else as fast as it is answered: money from an admin, amendments, cancels, new tokens."""
+
+    def __init__(self, admin: Person, person: Person) -> None:
+        self.admin = admin
+        self.person = person
+        self.adjusted: dict[str, Any] = {}
+        self.amended: dict[str, str] = {}
+        self.cancelled: list[str] = []
+        self.sent: list[str] = []
+
+    def go_on(self, url: str) -> None:
+        with httpx.Client(base_url=url, timeout=30) as http, contextlib.suppress(httpx.HTTPError):
+            while True:
+                self._round(http)
+
+    def _call(self, http: httpx.Client, who: Person, method: str, path: str, body: Any = None, key: str = "") -> Any:
+        headers = who.headers | ({"idempotency-key": key} if key else {})
+        answer = http.request(method, path, json=body, headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def _round(self, http: httpx.Client) -> None:
+        name = uuid.uuid4().hex
+        self.sent.append(name)
+        self.adjusted[name] = self._call(http, self.admin, "PUT", *self.adjustment(name))
+        body = {"symbol": "BTC-USD", "type": "buy", "quantity": "0.002", "price": "41000", "clientOrderId": name}
+        order = self._call(http, self.person, "POST", "/api/orders", body)
+        path = f"/api/orders/{order['orderId']}"
+        settled = {"prefer": "wait=10"}
+        answer = http.put(path, json={"quantity": "0.001"}, headers=self.person.headers | settled)
+        if answer.status_code == 200:
+            self.amended[name] = "0.001"
+        if len(self.sent) % 2 and http.delete(path, headers=self.person.headers | settled).status_code == 200:
+            self.cancelled.append(name)
+        token = {"refreshToken": self.person.tokens["refreshToken"]}
+        answer = http.post("/api/users/refresh_token", json=token)
+        assert answer.status_code == 200, answer.text
+        self.person.tokens = answer.json()
+
+    def adjustment(self, name: str) -> tuple[str, Any, str]:
+        """Path, body and key of an adjustment."""
+        return f"/api/wallets/{self.person.wallet_id}", {"asset": "USD", "delta": "+1000", "reason": name}, name
+
+    def check(self, running: Process) -> None:
+        """Everything that was answered is there once, also when it is asked again; nothing else more than once."""
+        self.admin.running = self.person.running = running
+        for name, first in self.adjusted.items():
+            path, body, key = self.adjustment(name)
+            assert self.admin.call("PUT", path, body, {"idempotency-key": key}).json() == first
+        times = Counter(entry["reason"] for entry in self._all(f"/api/wallets/{self.person.wallet_id}/entries"))
+        assert [times[name] for name in self.adjusted] == [1] * len(self.adjusted)
+        assert all(times[name] <= 1 for name in self.sent)
+        orders = {order["clientOrderId"]: order for order in self._all("/api/orders")}
+        assert {name: orders[name]["quantity"] for name in self.amended} == self.amended
+        assert {orders[name]["status"] for name in self.cancelled} == {"cancelled"}
+        body = {"refreshToken": self.person.tokens["refreshToken"]}
+        assert running.http.post("/api/users/refresh_token", json=body).status_code == 200
+
+    def _all(self, path: str) -> Iterator[Any]:
+        cursor = ""
+        while True:
+            page = self.person.get(f"{path}?limit=1000{cursor}")
+            yield from page["data"]
+            if page["nextCursor"] is None:
+                return
+            cursor = f"&cursor={page['nextCursor']}"
+
+
 def traders(process: Process, enough: threading.Semaphore) -> list[Trader]:
     admin = Person(process, "admin", process.environment["BORSA_ADMIN_PASSWORD"]).signed_in()
     made = []
@@ -56,11 +132,25 @@ def traders(process: Process, enough: threading.Semaphore) -> list[Trader]:
     return made
 
 
+def customer(process: Process) -> Customer:
+    admin = Person(process, "admin", process.environment["BORSA_ADMIN_PASSWORD"]).signed_in()
+    person = Person(process, "customer", "copper-meadow-thistle-19")
+    person.register()
+    assert person.signed_in().wallet_id
+    return Customer(admin, person)
+
+
 def load_until(
-    process: Process, all_traders: list[Trader], enough: threading.Semaphore, count: int, killed: str
+    process: Process,
+    all_traders: list[Trader],
+    customer: Customer,
+    enough: threading.Semaphore,
+    count: int,
+    killed: str,
 ) -> None:
     """Trade until so many orders were acknowledged, then kill a process under the load."""
     threads = [threading.Thread(target=each.trade, args=(process.url,)) for each in all_traders]
+    threads.append(threading.Thread(target=customer.go_on, args=(process.url,)))
     for thread in threads:
         thread.start()
     for _ in range(count):
@@ -75,17 +165,23 @@ def load_until(
 
 
 @pytest.mark.timeout(240)
-def test_every_acknowledged_order_survives_kill_9(tmp_path: Path) -> None:
+def test_everything_that_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     enough = threading.Semaphore(0)
     everybody: list[Trader] = []
+    beside: Customer | None = None
     for kill, (processes, killed) in enumerate(KILLED):
         with Process(folder, processes=processes) as process:
             everybody = everybody or traders(process, enough)
+            beside = beside or customer(process)
             for each in everybody:
                 each.person.running = process
-            load_until(process, everybody, enough, 150 + 97 * kill, killed)
+            load_until(process, everybody, beside, enough, 150 + 97 * kill, killed)
+    assert beside is not None
+    assert beside.amended
+    assert beside.cancelled
     with Process(folder) as process:
+        beside.check(process)
         for each in everybody:
             each.person.running = process
             for name, order_id in each.acknowledged.items():
@@ -122,6 +218,17 @@ def test_a_folder_that_lost_a_database_is_refused_and_nothing_is_made_in_its_pla
     assert "lost the database of wallets" in refused.stderr
     assert not (folder / "wallets.db").exists()
     assert borsa("verify", process.environment).returncode == 1
+
+
+def test_a_first_start_that_was_killed_between_two_databases_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    made = app.databases(msgspec.structs.replace(Settings(), data=str(folder)))
+    made["users"].migrate()
+    made["orders"].migrate()
+    with Process(folder) as process:
+        assert process.admin().get("/api/users")["data"]
+        assert process.stop() == 0
 
 
 def test_a_log_that_is_older_than_what_was_applied_of_it_is_refused(tmp_path: Path) -> None:

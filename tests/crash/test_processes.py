@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.crash.test_kill import traders
-from tests.support.process import Process, borsa
+from tests.support.process import Process, borsa, raw_request
 from tests.support.running import Person, until
 
 SERVICES = ["users", "orders", "trades", "wallets", "portfolios", "notifications"]
@@ -104,8 +105,7 @@ def test_a_stop_under_load_loses_nothing_and_leaves_nothing(number: signal.Signa
 
 def client_ids(folder: Path) -> dict[str, int]:
     """The orders on disk, by the ids that their owners gave them."""
-    with closing(sqlite3.connect(f"file:{folder}/orders.db?mode=ro", uri=True)) as orders:
-        return dict(orders.execute("SELECT client_order_id, order_id FROM orders"))
+    return dict(rows(folder, "orders", "SELECT client_order_id, order_id FROM orders"))
 
 
 KILLED_WHILE_STOPPING = """
@@ -189,6 +189,55 @@ def test_followers_that_stand_still_hold_up_no_order_and_are_named(tmp_path: Pat
         until(lambda: seller.get("/api/portfolios")["data"], "the portfolio")
         assert process.stop() == 0
     is_right(process)
+
+
+@started_by_the_door
+def test_a_stop_ends_a_process_that_stands_still_and_the_next_start_has_everything(part: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with divided(folder, drain_seconds_max="1", webhook_timeout_seconds="1") as process:
+        seller, sold = trade(process)
+        process.parts[part].send(signal.SIGSTOP)
+        assert process.stop() == FAILED
+        assert [name for name, each in process.parts.items() if not each.ends_within(0)] == []
+    assert f"the process of the {part} does not answer" in "".join(process.output)
+    with divided(folder) as again:
+        seller.running = again
+        assert seller.get(f"/api/orders/{sold['orderId']}")["status"] == "filled"
+        is_right(again)
+
+
+def test_a_stop_waits_for_what_each_process_has_to_finish(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with divided(folder, drain_seconds_max="1") as process:
+        seller, buyer = process.person(BTC="2"), process.person(USD="100000")
+        seller.order("sell", "1", "50000")
+        process.parts["services"].send(signal.SIGSTOP)
+        body = {"symbol": "BTC-USD", "type": "buy", "quantity": "1", "price": "50000"}
+        with socket.create_connection(process.address) as asking:
+            asking.sendall(raw_request("POST", "/api/orders", buyer.headers, body))
+            process.send(signal.SIGTERM)
+            # nobody answers the request in the second that it has, and the stop goes on to the services
+            assert not process.parts["followers"].ends_within(3), "they are to follow what the services still do"
+            process.parts["services"].send(signal.SIGCONT)
+        assert process.ended() == 0
+    assert set(lags(folder).values()) == {0}
+    is_right(process)
+
+
+def lags(folder: Path) -> dict[tuple[str, str], int]:
+    """How many events of a log each consumer has not applied, on disk."""
+    found = {}
+    for consumer in SERVICES:
+        for source, cursor in rows(folder, consumer, "SELECT source, sequence FROM cursors"):
+            ((last,),) = rows(folder, source, "SELECT coalesce(max(sequence), 0) FROM log")
+            found[consumer, source] = last - cursor
+    return found
+
+
+def rows(folder: Path, service: str, statement: str) -> list[Any]:
+    """What a select gives, of an exchange that was stopped."""
+    with closing(sqlite3.connect(f"file:{folder}/{service}.db?mode=ro", uri=True)) as database:
+        return database.execute(statement).fetchall()
 
 
 def test_the_metrics_are_those_of_all_processes(tmp_path: Path) -> None:

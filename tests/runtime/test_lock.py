@@ -64,6 +64,17 @@ def test_it_waits_for_those_that_a_killed_process_left(
     assert (tmp_path / "borsa.lock").read_text() == str(os.getpid())
 
 
+def test_a_holder_that_ended_and_was_not_asked_how_is_dead_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = locked(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and keeps its id
+        (tmp_path / "borsa.lock").write_text(str(process.pid))
+        time = NoTime(then=left.close)
+        monkeypatch.setattr(lock, "time", time)
+        locked(tmp_path).close()
+    assert time.paused == 1
+
+
 def test_it_does_not_wait_for_ever(tmp_path: Path, ended_process: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with locked(tmp_path):
         (tmp_path / "borsa.lock").write_text(ended_process)

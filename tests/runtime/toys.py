@@ -200,6 +200,22 @@ class Watched:
     def rollback(self) -> None:
         self._connection.rollback()
 
+    def has_room(self) -> bool:
+        return self._connection.has_room()
+
+    def fill(self) -> None:
+        """From now on the database can't grow."""
+        self._limit("(SELECT page_count FROM pragma_page_count)")
+
+    def free(self) -> None:
+        """From now on it can."""
+        self._limit("1000000")
+
+    def _limit(self, pages: str) -> None:
+        driver = self._connection._connection
+        ((number,),) = driver.execute(f"SELECT {pages}")
+        driver.execute(f"PRAGMA max_page_count={number}")
+
     def close(self) -> None:
         self._connection.close()
 

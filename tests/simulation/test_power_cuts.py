@@ -15,7 +15,7 @@ from borsa.runtime import sqlite
 from borsa.runtime.bus import Origin
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import READ_AFTER
-from borsa.runtime.store import Statement, StoreFailed
+from borsa.runtime.store import Statement, StorageBroken
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 from tests.runtime.toys import ALPHA, ALPHA_SERVICE, SAID, Asker, Say, ToyClock
@@ -122,7 +122,7 @@ def wrong(drive: Drive, image: Image, answered: int) -> str:
     drive.platter = Platter(image)
     try:
         connection, writer = opened()
-    except (Exception, StoreFailed) as error:
+    except (Exception, StorageBroken) as error:
         return f"it does not open: {error!r}"
     try:
         (checked,) = connection._connection.execute("PRAGMA integrity_check").fetchall()
@@ -134,7 +134,7 @@ def wrong(drive: Drive, image: Image, answered: int) -> str:
         writer.inbox.put(Question(Say(word="more"), Origin("test"), Asker([]), None, None))
         writer.step()
         return "" if state(connection)[1] == found[1] + 1 else "it does not go on"
-    except (Exception, StoreFailed) as error:
+    except (Exception, StorageBroken) as error:
         return f"it can't be read: {error!r}"
     finally:
         connection.close()

@@ -16,7 +16,7 @@ from borsa.commands.audit.check import Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment
 from borsa.commands.verify import CHECKS, follows
-from borsa.runtime.store import StoreFailed
+from borsa.runtime.store import StorageBroken
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 from tests.simulation.bus import Port, SimBus
@@ -196,7 +196,7 @@ class World:
             return False
         try:
             busy = writer.hear() if self._chance.random() < hears else writer.step()
-        except (Crashed, StoreFailed) as error:
+        except (Crashed, StorageBroken) as error:
             self._crash(name, error)
             return True
         if self._logged:
@@ -221,7 +221,7 @@ class World:
             port = Port(name, self.bus, disk)
             writer = Writer(SERVICES[name], connection, port, self._clocks[name], self._settings, lambda: None)
             writer.start()
-        except (Crashed, StoreFailed):
+        except (Crashed, StorageBroken):
             self.coverage.faults["crash while starting"] += 1
             if connection is not None:
                 connection.close()

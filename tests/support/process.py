@@ -1,5 +1,7 @@
 """A real `borsa up` in a process of its own: it can be killed at any moment and started again on the same folder."""
 
+import contextlib
+import json
 import os
 import re
 import select
@@ -7,15 +9,20 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 from tests.support.running import ADMIN_PASSWORD, PATIENCE_SECONDS, Reached
 
 _READY = re.compile(r"ready at (http://\S+)")
+
+
+class EndedEarly(AssertionError):
+    """It ended before it was ready; the message is what it said."""
 
 
 class Part:
@@ -40,18 +47,22 @@ class Part:
 
 
 class Process(Reached):
-    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM. `parts` are the processes behind the door, by name."""
+    """Starts on entry; `kill` is kill -9, `stop` is SIGTERM. `parts` are the processes behind the door, by name.
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    `under` is a command that runs it and becomes it, such as `faketime` or `strace -D`.
+    """
+
+    def __init__(self, folder: Path, under: Sequence[str] = (), **options: str) -> None:
         given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
         own = {"BORSA_DATA": str(folder), "BORSA_PORT": "0", "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD}
         self.environment = clean | own | given
         self.output: list[str] = []
+        self._under = under
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "borsa.cli", "up"],
+            [*self._under, sys.executable, "-m", "borsa.cli", "up"],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,7 +87,9 @@ class Process(Reached):
             self.output.append(line)
             if found := _READY.search(line):
                 return found[1]
-        raise AssertionError(f"it ended without being ready: {''.join(self.output)}")
+        self._process.stdout.close()
+        self.status = self._process.wait(30)
+        raise EndedEarly("".join(self.output))
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -93,9 +106,19 @@ class Process(Reached):
         self._process.kill()
         self._process.wait(30)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self.url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the door."""
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and give its exit status."""
-        self._process.send_signal(number)
+        self.send(number)
         return self._process.wait(30)
 
     def ended(self) -> int:
@@ -108,7 +131,8 @@ class Process(Reached):
         self.http.close()
         if self._process.poll() is None:
             for part in self.parts.values():
-                part.send(signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    part.send(signal.SIGCONT)
             self.stop()
         left = [name for name, part in self.parts.items() if not part.ends_within(PATIENCE_SECONDS)]
         for part in self.parts.values():
@@ -117,6 +141,14 @@ class Process(Reached):
         assert self._process.stdout is not None
         self._process.stdout.close()
         assert not left, f"{left} outlived the door"
+
+
+def raw_request(method: str, path: str, headers: Mapping[str, str], body: Any) -> bytes:
+    """A request as it is sent: for those who do not wait for the answer, or never take it."""
+    data = json.dumps(body, separators=(",", ":")).encode()  # as httpx writes it
+    head = {"host": "borsa", "content-type": "application/json", "content-length": str(len(data))} | dict(headers)
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    return "\r\n".join(lines).encode() + data
 
 
 def borsa(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

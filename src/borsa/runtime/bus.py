@@ -71,3 +71,6 @@ class Bus(Protocol):
 
 OVERLOADED = Refused("overloaded")
 """What a request is told when a service's inbox is full."""
+
+STORAGE_FULL = Refused("storage_full")
+"""What a request is told when there is no room to write what it changes."""

@@ -10,13 +10,26 @@ from typing import Any
 import apsw
 from apsw import Error
 
-__all__ = ["Error", "apilevel", "connect", "paramstyle", "sqlite_version", "sqlite_version_info", "threadsafety"]
+__all__ = [
+    "Error",
+    "ProgrammingError",
+    "apilevel",
+    "connect",
+    "paramstyle",
+    "sqlite_version",
+    "sqlite_version_info",
+    "threadsafety",
+]
 
 apilevel = "2.0"
 paramstyle = "qmark"
 threadsafety = 1
 sqlite_version = apsw.sqlite_lib_version()
 sqlite_version_info = tuple(map(int, sqlite_version.split(".")))
+
+
+class ProgrammingError(Error):
+    """What PEP 249 calls a wrong use of a driver: SQLAlchemy looks at every error whether it is one."""
 
 
 class Cursor:

@@ -8,6 +8,7 @@ from typing import Any
 from borsa.requests import Request
 from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
 from borsa.runtime.service import Asking
+from borsa.runtime.session import Session
 
 
 class Question:
@@ -25,14 +26,16 @@ class Question:
 
 
 class Suspended:
-    """A deed that asked another service; `question` is what it will answer (None for a sweep)."""
+    """A deed that asked another service; `question` is what it will answer (None for a sweep), `session` what it works
+    on: when that is given up, so is the deed."""
 
-    __slots__ = ("asking", "origin", "question")
+    __slots__ = ("asking", "origin", "question", "session")
 
-    def __init__(self, asking: Asking, origin: Origin, question: Question | None) -> None:
+    def __init__(self, asking: Asking, origin: Origin, question: Question | None, session: Session) -> None:
         self.asking = asking
         self.origin = origin
         self.question = question
+        self.session = session
 
 
 Item = Question | tuple[Suspended, Outcome]

@@ -55,4 +55,14 @@ def _is_alive(holder: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_unreaped(holder)
+
+
+def _is_unreaped(process_id: str) -> bool:
+    """Has it ended, and keeps its id only until its parent asks how? Known where there is a /proc, as on Linux."""
+    try:
+        # "123 (its command) Z ...": a command may have any characters
+        state = Path(f"/proc/{process_id}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in (b"Z", b"X")

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Dialect
 from borsa.errors import CantStart
 from borsa.runtime import dbapi
 from borsa.runtime.migrations import migrate
-from borsa.runtime.store import Row, Statement, StoreFailed
+from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
+from borsa.runtime.wal import lost_commits
 
 DIALECT: Dialect = sqlite_dialect(paramstyle="qmark")
 
@@ -28,12 +29,11 @@ BUSY_MS = 5000
 CHECKPOINT_PAGES = 4_000
 """Pages in the write-ahead log after which the writer moves them into the file."""
 
-
-BROKEN = (
+LOST = (
     *(apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.ReadOnlyError),
     *(apsw.BusyError, apsw.LockedError, apsw.ProtocolError, apsw.NoMemError),
 )
-"""What is the fault of the disk or the machine, and not of a statement or its rows."""
+"""What is the fault of the disk or the machine, and not of a statement or its rows: the open transaction is over."""
 
 
 class SqliteReader:
@@ -42,10 +42,17 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._connection.set_busy_timeout(BUSY_MS)
+        # its files are opened by the first read: now, and not when clients may have taken every descriptor
+        self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         text, row = statement.bind(DIALECT, given)
         return self._connection.execute(text, row).fetchall()
+
+    def frames(self) -> int:
+        """How many frames of the write-ahead log there are to be read."""
+        frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        return max(0, frames)
 
     def close(self) -> None:
         self._connection.close()
@@ -76,26 +83,46 @@ class SqliteConnection:
         text, row = statement.bind(DIALECT, given)
         try:
             return self._connection.execute(text, row).fetchall()
-        except BROKEN as error:
-            raise StoreFailed(str(error)) from error
+        except LOST as error:
+            raise self._lost(error) from error
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
         try:
-            if not self._open:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._open = True
+            self._begin()
             self._connection.executemany(statement.compiled(DIALECT)[0], rows)
-        except BROKEN as error:
-            # a full disk makes SQLite roll back by itself: from here on each row would be a transaction of its own
-            raise StoreFailed(str(error)) from error
+        except LOST as error:
+            raise self._lost(error) from error
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._open = True
 
     def commit(self) -> None:
         if self._open:
             try:
                 self._connection.execute("COMMIT")
-            except BROKEN as error:
-                raise StoreFailed(str(error)) from error
+            except LOST as error:
+                raise self._lost(error) from error
             self._open = False
+
+    def _lost(self, error: apsw.Error) -> StorageFull | StorageBroken:
+        """What to tell of an error that ended the open transaction."""
+        if not isinstance(error, apsw.FullError):
+            return StorageBroken(str(error))
+        self.rollback()
+        return StorageFull(str(error))
+
+    def has_room(self) -> bool:
+        try:
+            self._begin()
+            # a number that SQLite keeps for applications, and Borsa does not use: writing it takes a page
+            self._connection.execute("PRAGMA user_version=0")
+            self.commit()
+        except (StorageFull, apsw.FullError):
+            self.rollback()
+            return False
+        return True
 
     def rollback(self) -> None:
         if self._open:
@@ -121,6 +148,7 @@ class SqliteDatabase:
         return self.path.exists() and self.path.stat().st_size > 0
 
     def migrate(self) -> None:
+        self._check_log()
         engine = engine_of(self.path)
         try:
             migrate(self.name, engine, self._metadata)
@@ -130,6 +158,20 @@ class SqliteDatabase:
             ) from error
         finally:
             engine.dispose()
+
+    def _check_log(self) -> None:
+        """What follows a crash: is what SQLite will leave out of the write-ahead log only what the crash cut off?"""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if not log.exists() or not self.exists():
+            return
+        try:
+            reader = SqliteReader(self.path)
+        except apsw.Error as error:
+            raise CantStart(f"{self.path} can't be used: {error}; borsa verify says more") from error
+        lost = lost_commits(log, reader.frames())
+        reader.close()
+        if lost > 1:
+            raise CantStart(f"{log} is damaged, and {lost} commits behind the damage are lost; restore a copy")
 
     def connect(self) -> SqliteConnection:
         return SqliteConnection(self.path)

@@ -35,8 +35,8 @@ class Health:
         self._look = look
 
     async def halted(self) -> list[str]:
-        """Streams that stopped at an event that could not be handled, as "consumer from source"; processes that do
-        not answer."""
+        """Streams that stopped at an event that could not be handled, as "consumer from source"; services that have
+        no room to write; processes that do not answer."""
         found = []
         for name, vitals in (await self._look()).items():
             if vitals is None:
@@ -60,9 +60,10 @@ class Health:
 
 
 def _halted(vitals: Vitals) -> list[str]:
-    return [
+    streams = [
         f"{vital.name} from {stream.source}" for vital in vitals.writers for stream in vital.follows if stream.halted
     ]
+    return streams + [f"{vital.name} has no room on its disk" for vital in vitals.writers if vital.is_full]
 
 
 class Alive(msgspec.Struct, frozen=True):

@@ -15,11 +15,13 @@ from sqlalchemy.sql import visitors
 Row = tuple[Any, ...]
 
 
-class StoreFailed(BaseException):
-    """The disk is full or broken: what the open transaction is worth, nobody knows.
+class StorageFull(BaseException):
+    """There is no room for the open transaction, and nothing of it was kept. It concerns everybody in it, so it is no
+    `Exception`: no deed may take it for a fault of its own."""
 
-    No handler may go on after this: it is none of the exceptions that handlers catch, and ends the process.
-    """
+
+class StorageBroken(BaseException):
+    """The storage failed: nobody knows what of the open transaction was kept, so nothing more may be said."""
 
 
 class Statement:
@@ -71,10 +73,13 @@ class Connection(Reader, Protocol):
         """Which SQL this database speaks."""
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Run a statement for each row, in the open transaction."""
+        """Run a statement for each row, in the open transaction; StorageFull, StorageBroken."""
 
     def commit(self) -> None:
-        """Make everything since the first write durable; returns when it is on disk."""
+        """Make everything since the first write durable; returns when it is on disk. StorageFull, StorageBroken."""
+
+    def has_room(self) -> bool:
+        """Can something be written now? Found out by doing so."""
 
     def rollback(self) -> None:
         """Forget everything since the first write."""

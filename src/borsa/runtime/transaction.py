@@ -47,6 +47,11 @@ class Transaction:
         """Take the time for the next batch."""
         self.now = max(self.now, self._clock.now())
 
+    @property
+    def clock_now(self) -> int:
+        """What the clock says, which may be before `now` when it was put back: for what is judged by a clock."""
+        return self._clock.now()
+
     def for_origin(self, origin: Origin) -> None:
         """What follows comes from a request, a sweep or a start."""
         self.correlation = origin.correlation

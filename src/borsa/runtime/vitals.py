@@ -17,12 +17,14 @@ class Following(msgspec.Struct, frozen=True):
 
 
 class Vital(msgspec.Struct, frozen=True):
-    """One writer: the newest event of its log, the requests that wait, and what it follows."""
+    """One writer: the newest event of its log, the requests that wait, what it follows, and whether it has no room to
+    write."""
 
     name: str
     last_sequence: int
     waiting: int
     follows: Sequence[Following]
+    is_full: bool = False
 
 
 class Vitals(msgspec.Struct, frozen=True):

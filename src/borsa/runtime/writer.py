@@ -16,13 +16,13 @@ from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
-from borsa.runtime.bus import Bus, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import STORAGE_FULL, Bus, Once, Origin, Outcome, Replies
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Inbox, Item, Question, Suspended
 from borsa.runtime.log import DeadLetter, Recorded, newest
 from borsa.runtime.service import Batch, Deed, Many, Service, Sweep
 from borsa.runtime.session import Session
-from borsa.runtime.store import Connection
+from borsa.runtime.store import Connection, StorageFull
 from borsa.runtime.streams import Stream, Streams
 from borsa.runtime.transaction import Transaction
 from borsa.runtime.vitals import Following, Vital
@@ -53,23 +53,30 @@ class Writer:
         self._requests_max = settings.commit_requests_max
         self._events_max = settings.commit_events_max
         self._tries_max = settings.event_tries_max
-        self._session = Session(connection, settings.cached_records_max)
-        tables = service.tables.tables
-        self._tx = Transaction(service.name, self._session, tables, newest(connection), clock)
-        self._answers = Answers(self._session, tables["answers"])
-        self._dead = self._session.records(tables["dead_letters"], DeadLetter)
-        self.streams = Streams(
-            self._session, tables["cursors"], service.consumes, settings.stream_events_max, bus.fetch
-        )
+        self._connection = connection
+        self._settings = settings
+        self._load()
         self._many = {kind: each for kind, each in service.answers.items() if isinstance(each, Many)}
         self._deeds = {kind: each for kind, each in service.answers.items() if not isinstance(each, Many)}
         self._takes = {source: _by_name(takes) for source, takes in service.consumes.items()}
-        self.memory = service.memory(self._session, settings)
         sweeps = [*service.sweeps, *([Sweep(1, self._settle_lists)] if self._session.lists else [])]
         self._due = [(clock.ticks() + sweep.every_seconds * SECOND_NS, sweep) for sweep in sweeps]
         self._asked: list[tuple[Request[Any], Suspended]] = []
         self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
         self._tries: dict[str, tuple[int, int]] = {}
+        self._full_until: int | None = None
+
+    def _load(self) -> None:
+        """Take into memory what the disk has."""
+        connection, settings, tables = self._connection, self._settings, self.service.tables.tables
+        self._session = Session(connection, settings.cached_records_max)
+        self._tx = Transaction(self.service.name, self._session, tables, newest(connection), self._clock)
+        self._answers = Answers(self._session, tables["answers"])
+        self._dead = self._session.records(tables["dead_letters"], DeadLetter)
+        self.streams = Streams(
+            self._session, tables["cursors"], self.service.consumes, settings.stream_events_max, self._bus.fetch
+        )
+        self.memory = self.service.memory(self._session, settings)
 
     def start(self) -> None:
         """Run what the service does before anything else: load, replay, first start."""
@@ -91,6 +98,8 @@ class Writer:
 
     def step(self) -> bool:
         """Handle what waits in one transaction; False when nothing did."""
+        if self._full_until is not None and not self._has_room_again():
+            return self._refuse_all()
         items = self.inbox.take(self._requests_max)
         arrived = self.streams.take(self._events_max)
         sweeps = self._sweeps_due() if self._due else ()
@@ -98,6 +107,8 @@ class Writer:
 
     def hear(self) -> bool:
         """As step, for requests only: what came from other services waits for the next step, and shares its commit."""
+        if self._full_until is not None:
+            return self._refuse_all()
         return self._handle(self.inbox.take(self._requests_max), (), ())
 
     def _handle(
@@ -108,13 +119,16 @@ class Writer:
     ) -> bool:
         if not (items or arrived or sweeps):
             return False
-        self._tx.begin()
-        for stream, events in arrived:
-            self._consume(stream, events)
-        self._answer_all(items)
-        for sweep in sweeps:
-            self._sweep(sweep)
-        self._commit()
+        try:
+            self._tx.begin()
+            for stream, events in arrived:
+                self._consume(stream, events)
+            self._answer_all(items)
+            for sweep in sweeps:
+                self._sweep(sweep)
+            self._commit()
+        except StorageFull:
+            self._give_up(items)
         return True
 
     @property
@@ -125,7 +139,8 @@ class Writer:
     def vital(self) -> Vital:
         """Where the writer stands."""
         follows = [Following(stream.source, stream.cursor, stream.halted) for stream in self.streams]
-        return Vital(self.service.name, self.last_sequence, len(self.inbox), follows)
+        full = self._full_until is not None
+        return Vital(self.service.name, self.last_sequence, len(self.inbox), follows, full)
 
     def close(self) -> None:
         """End the connection; what is not committed never happened."""
@@ -142,8 +157,14 @@ class Writer:
                 if isinstance(item, Question):
                     self._answer(item)
                 else:
-                    suspended, outcome = item
-                    self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
+                    self._go_on(*item)
+
+    def _go_on(self, suspended: Suspended, outcome: Outcome) -> None:
+        if suspended.session is self._session:
+            self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
+        elif suspended.question is not None:
+            # there was no room meanwhile: what it began on is forgotten
+            self._say(suspended.question, STORAGE_FULL)
 
     def _many_for(self, item: Item) -> Many | None:
         return self._many.get(type(item.request)) if isinstance(item, Question) else None
@@ -181,7 +202,7 @@ class Writer:
     def _run(self, deed: Deed, question: Question) -> None:
         result = deed(self._tx, self.memory, question.request)
         if type(result) is GeneratorType:
-            self._advance(Suspended(result, question.origin, question), None)
+            self._advance(Suspended(result, question.origin, question, self._session), None)
         else:
             self._end(question, result)
 
@@ -298,7 +319,7 @@ class Writer:
     def _run_sweep(self, sweep: Sweep, origin: Origin) -> None:
         result = sweep.deed(self._tx, self.memory)
         if type(result) is GeneratorType:
-            self._advance(Suspended(result, origin, None), None)
+            self._advance(Suspended(result, origin, None, self._session), None)
 
     # the end of a batch --------------------------------------------------------------------------------------------
 
@@ -308,15 +329,59 @@ class Writer:
             with telemetry.commit_seconds(self.service.name):
                 self._session.commit()
         self._tx.committed(events)
-        outcomes, self._outcomes = self._outcomes, {}
         asked, self._asked = self._asked, []
         if events:
             self._bus.publish(self.service.name, events)
-        for replies, said in outcomes.items():
-            replies.deliver(said)
+        self._deliver()
         for request, suspended in asked:
             once = Once(self.service.name, request.key, b"") if request.key else None
             self._bus.ask(request, suspended.origin, self.inbox, suspended, once)
+
+    def _deliver(self) -> None:
+        outcomes, self._outcomes = self._outcomes, {}
+        for replies, said in outcomes.items():
+            replies.deliver(said)
+
+    # a full disk ---------------------------------------------------------------------------------------------------
+
+    def _give_up(self, items: Iterable[Item]) -> None:
+        """There was no room for the batch: nothing of it happened. What is in memory of it is not taken back, it is
+        read anew from the disk as soon as there is room; until then everybody is refused, and no event is taken."""
+        if self._full_until is None:
+            _log.critical("storage_full", service=self.service.name)
+        self._full_until = self._clock.ticks() + SECOND_NS
+        self._asked.clear()
+        self._outcomes.clear()
+        self._refuse(items)
+
+    def _refuse_all(self) -> bool:
+        items = self.inbox.take(self._requests_max)
+        self._refuse(items)
+        return bool(items)
+
+    def _refuse(self, items: Iterable[Item]) -> None:
+        for item in items:
+            question = item if isinstance(item, Question) else item[0].question
+            if question is not None:
+                self._say(question, STORAGE_FULL)
+        self._deliver()
+
+    def _has_room_again(self) -> bool:
+        """Once a second: is there room? Then memory becomes what the disk has, as at a start."""
+        now = self._clock.ticks()
+        if self._full_until is None or now < self._full_until:
+            return False
+        self._full_until = now + SECOND_NS
+        if not self._connection.has_room():
+            return False
+        try:
+            self._load()
+            self.start()
+        except StorageFull:
+            return False
+        self._full_until = None
+        _log.warning("storage_has_room", service=self.service.name)
+        return True
 
 
 def _by_name(takes: Mapping[type[Event], Deed] | Batch) -> Mapping[str, Deed] | Batch:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from borsa.errors import CantStart
 from borsa.runtime.bus import Bus
 from borsa.runtime.clock import Clock
 from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.service import Background, Service
-from borsa.runtime.store import Database
+from borsa.runtime.store import Database, StorageFull
 from borsa.runtime.vitals import Vital
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
@@ -41,9 +42,12 @@ class Writers:
             local.attach(writer)
 
     def recover(self) -> None:
-        """What each does before anything else: load, replay, first start."""
-        for writer in self.by_name.values():
-            writer.start()
+        """What each does before anything else: load, replay, first start. CantStart where there is no room for it."""
+        for name, writer in self.by_name.items():
+            try:
+                writer.start()
+            except StorageFull as error:
+                raise CantStart(f"{name} has no room on its disk") from error
 
     def start_background(self) -> None:
         """Begin the work beside the writers; they must be at work already."""

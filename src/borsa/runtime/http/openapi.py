@@ -14,7 +14,14 @@ from borsa.runtime.http.route import Empty, Route
 from borsa.runtime.signing import AHEAD_MS_MAX, WINDOW_MS, WINDOW_MS_MAX
 
 _REF = "#/components/schemas/{name}"
-_ANY_ROUTE = ("malformed_request", "request_timeout", "too_many_requests", "internal_error", "overloaded")
+_ANY_ROUTE = (
+    "malformed_request",
+    "request_timeout",
+    "too_many_requests",
+    "internal_error",
+    "overloaded",
+    "storage_full",
+)
 _WITH_BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "invalid_request")
 _WITH_IDENTITY = ("unauthorized", "forbidden", "headers_too_large")
 _SIGNED = {

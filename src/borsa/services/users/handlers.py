@@ -265,7 +265,8 @@ def _revoke(tx: Transaction, memory: Memory, sign_in: SignIn, *, tell: bool = Tr
 
 def _tokens(tx: Transaction, memory: Memory, user: User, sign_in: SignIn) -> Tokens:
     key, life = memory.keyring.signing, memory.settings.access_token_seconds
-    access = key.access_token(user, sign_in.session_id, tx.new_id(), tx.now, life)
+    # by the clock, as it will be judged: a time that never goes back would be a future one after the clock has
+    access = key.access_token(user, sign_in.session_id, tx.new_id(), tx.clock_now, life)
     return Tokens(access, key.refresh_token(sign_in.session_id, sign_in.generation), life)
 
 
