@@ -161,6 +161,21 @@ def floor(seconds: Seconds = 15, connections: Connections = 64, batch: Batch = 0
 
 
 @bench.command()
+def hostile(
+    seconds: Annotated[int, typer.Option(help="How long the quiet day is, and each attack", min=1)] = 20,
+    scale: Annotated[int, typer.Option(help="Attackers and their orders, in hundredths", min=1, max=100)] = 100,
+    attack: Annotated[
+        list[str], typer.Option(help="One of the attacks only, such as far-levels; may be repeated")
+    ] = [],  # noqa: B006 - typer wants a list
+) -> None:
+    """What honest users feel while others attack, one attack after the other; exit 1 when anything breaks."""
+    from borsa.commands.bench_hostile import run
+    from borsa.commands.hostile.attacks import size_of
+
+    sys.exit(run(size_of(seconds, scale), attack))
+
+
+@bench.command()
 def kernel(
     file: Annotated[Path, typer.Argument(help="A workload: FILE.bin of 32-byte records")],
     kernel: Annotated[str, typer.Option(help="naive or compiled; empty is what BORSA_KERNEL says")] = "",

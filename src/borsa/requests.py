@@ -19,6 +19,8 @@ class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=Fal
     """A question for one service; the type parameter is the reply's type."""
 
     answered_by: ClassVar[str]
+    passes: ClassVar[bool] = False
+    """Is there room for it where there is none for others? For what makes things fewer, such as a cancel."""
 
     @property
     def weight(self) -> int:

@@ -1,9 +1,11 @@
 """Clients that stand still: half a head, half a body, an answer that is not read. Each is let go, and nobody waits."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -95,12 +97,42 @@ def test_a_client_that_never_reads_is_let_go(impatient: Running) -> None:
     until(lambda: len(connections(impatient)) <= before, "the connection to end")
 
 
+def test_of_requests_that_wait_for_their_turn_there_are_few(impatient: Running) -> None:
+    waiting = [0]
+    with connected(impatient) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            count_while_asking(impatient, connection, waiting)
+    assert 0 < max(waiting) < 300
+
+
+def count_while_asking(running: Running, connection: socket.socket, waiting: list[int]) -> None:
+    """Ask without end; how many requests wait for their turn at a connection, now and then."""
+    while True:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 1000)
+        waiting += [len(each.pipeline) for each in connections(running)]
+
+
+def test_many_requests_at_once_are_all_answered_in_their_order(impatient: Running) -> None:
+    asked = [b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: n-%d\r\n\r\n" % number for number in range(3000)]
+    with connected(impatient) as connection:
+        writing = threading.Thread(target=connection.sendall, args=(b"".join(asked),))
+        writing.start()
+        found = b""
+        while not (b"n-2999" in found and found.endswith(b"}")):
+            part = connection.recv(65536)
+            assert part, "it was closed before the last answer"
+            found += part
+        writing.join()
+    assert re.findall(rb"x-request-id: n-(\d+)", found) == [b"%d" % number for number in range(3000)]
+
+
 def ask_without_end(connection: socket.socket) -> None:
     while True:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
 
 
-def connections(running: Running) -> set[object]:
+def connections(running: Running) -> set[Any]:
     """The connections that the server knows."""
     return set(running._server.server_state.connections)
 

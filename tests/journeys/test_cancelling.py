@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from borsa.services.orders.model import CANCELS_AT_ONCE
 from tests.api.stage import problem
 from tests.journeys.floor import Floor
 
@@ -51,6 +52,16 @@ def test_all_own_orders_are_cancelled_at_once(floor: Floor, everywhere: bool) ->
     assert {each["status"] for each in done.json()["data"]} == {"cancelled"}
     assert floor.seen(ann, elsewhere)[0] == ("cancelled" if everywhere else "open")
     assert floor.seen(bea, of_bea)[0] == "open"
+
+
+def test_many_orders_are_cancelled_in_parts_and_answered_together(floor: Floor) -> None:
+    ann = floor.person(usd="1000")
+    placed = [floor.place(ann, "buy", "1", "1") for _ in range(CANCELS_AT_ONCE * 2 + 1)]
+    done = ann.call("DELETE", "/api/orders", headers={"prefer": "wait=10"})
+    assert done.status_code == 200
+    assert [each["orderId"] for each in done.json()["data"]] == [each["orderId"] for each in placed]
+    assert {each["status"] for each in done.json()["data"]} == {"cancelled"}
+    floor.settled(ann, "1000.00", "0")
 
 
 def test_cancelling_everything_in_an_unknown_market_is_refused(floor: Floor) -> None:

@@ -11,6 +11,7 @@ from borsa.errors import Refused
 from borsa.runtime.log import Recorded, newest
 from borsa.runtime.service import Sweep
 from borsa.runtime.store import Statement
+from borsa.services.orders.model import CancelAll, CancelOrder, PlaceOrder
 from tests.runtime.toys import (
     ALPHA_SERVICE,
     BETA,
@@ -146,6 +147,26 @@ def test_a_full_inbox_refuses_at_once(tmp_path: Path) -> None:
         assert stage.asker.of(2).code == "overloaded"
         stage.settle()
         assert stage.said() == {"w": 2}
+
+
+def test_for_what_passes_there_is_room_in_a_full_inbox_and_not_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Stage(tmp_path, inbox_items_max=2) as stage:
+        for at in range(3):
+            stage.ask(Say(word="w"), at)
+        monkeypatch.setattr(Say, "passes", True)
+        for at in range(3, 6):
+            stage.ask(Say(word="w"), at)
+        assert [token for token, _ in stage.asker.outcomes] == [2, 5]
+        stage.settle()
+        assert stage.said() == {"w": 4}
+
+
+def test_cancels_pass() -> None:
+    assert CancelOrder.passes
+    assert CancelAll.passes
+    assert not PlaceOrder.passes
 
 
 def test_the_log_is_dense_and_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def floor_server(keys: Sequence[str]) -> Iterator[Settings]:
     """A running server with nothing behind it, and the settings that lead to it; stopped afterwards."""
     settings = msgspec.structs.replace(Settings(), port=0, orders_per_second=ORDERS_PER_SECOND_MAX)
     told = msgspec.json.encode(keys).decode()
-    with server_process(["borsa.commands.floor"], settings, ("host", "port", "orders_per_second"), told) as port:
-        yield msgspec.structs.replace(settings, port=port)
+    with server_process(["borsa.commands.floor"], settings, ("host", "port", "orders_per_second"), told) as served:
+        yield msgspec.structs.replace(settings, port=served.port)
 
 
 def _answered(client: Client) -> int:

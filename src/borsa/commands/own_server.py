@@ -34,20 +34,29 @@ def own_server(folder: Path) -> Iterator[Settings]:
     settings = msgspec.structs.replace(
         Settings(), data=str(folder), host="127.0.0.1", port=0, admin_password=secrets.token_urlsafe(24)
     )
-    with server_process(["borsa.cli", "up"], settings, ("data", "host", "port", "admin_password")) as port:
-        yield msgspec.structs.replace(settings, port=port)
+    with server_process(["borsa.cli", "up"], settings, ("data", "host", "port", "admin_password")) as served:
+        yield msgspec.structs.replace(settings, port=served.port)
+
+
+class ServerProcess(msgspec.Struct, frozen=True):
+    """A server that runs: where it listens, and its process id."""
+
+    port: int
+    process_id: int
 
 
 @contextmanager
-def server_process(module: Sequence[str], settings: Settings, given: Sequence[str], told: str = "") -> Iterator[int]:
-    """The port of a Python module that runs as a server, with the named settings and the defaults of all others, and
-    is `told` something on standard input; stopped afterwards."""
+def server_process(
+    module: Sequence[str], settings: Settings, given: Sequence[str], told: str = ""
+) -> Iterator[ServerProcess]:
+    """A Python module that runs as a server, with the named settings and the defaults of all others, and is `told`
+    something on standard input; stopped afterwards."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
     environment |= {variable_of(name): str(getattr(settings, name)) for name in given}
     pipe = subprocess.PIPE
     with child([sys.executable, "-m", *module], env=environment, stdin=pipe, stdout=pipe) as server:
         _tell(server, told)
-        yield _port(server)
+        yield ServerProcess(_port(server), server.pid)
 
 
 def _tell(server: "subprocess.Popen[str]", text: str) -> None:

@@ -17,6 +17,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._received = b""
+        self.head = b""
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,6 +49,7 @@ class Wire(asyncio.Protocol):
             self._received = received
             return
         self._received = received[end:]
+        self.head = received[:head]
         self.answered(int(received[9:12]), received[head + len(_HEAD_END) : end])
 
     def answered(self, status: int, body: bytes) -> None:
@@ -69,10 +71,19 @@ def _length(head: bytes) -> int:
 
 
 def request_bytes(
-    method: str, path: str, host: str, credential: str, body: bytes | None = None, prefer: str = ""
+    method: str,
+    path: str,
+    host: str,
+    credential: str,
+    body: bytes | None = None,
+    prefer: str = "",
+    address: str = "",
 ) -> bytes:
-    """A whole request. `credential` is an access token or an API key."""
+    """A whole request. `credential` is an access token or an API key; `address` what a proxy would say of the
+    client's."""
     lines = [f"{method} {path} HTTP/1.1", f"host: {host}", f"authorization: Bearer {credential}"]
+    if address:
+        lines.append(f"x-forwarded-for: {address}")
     if prefer:
         lines.append(f"prefer: {prefer}")
     if body is not None:

@@ -55,9 +55,10 @@ class Inbox:
         return len(self._items)
 
     def put(self, question: Question) -> None:
-        """Add a question; when too many wait, it is refused at once."""
+        """Add a question; when too many wait, it is refused at once. What passes has as much room again."""
+        most = self._weight_max * 2 if question.request.passes else self._weight_max
         with self._weighing:
-            fits = self._weight < self._weight_max
+            fits = self._weight < most
             if fits:
                 self._weight += question.weight
         if not fits:

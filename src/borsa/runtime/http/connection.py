@@ -1,6 +1,8 @@
 """One connection to a client: uvicorn's with httptools, with bounds on the length of a head and on slowness."""
 
 import asyncio
+import socket
+import struct
 from enum import Enum
 from typing import Any
 
@@ -17,10 +19,16 @@ HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 """Headers of one request."""
 
+PIECE_BYTES = 8 * 1024
+"""What is parsed at a time: no more requests of a connection wait for their turn than there are in one piece."""
+
 _HEADERS = b"".join(
     b"%b: %b\r\n" % header
     for header in ((b"content-type", MEDIA_TYPE.encode()), *FIXED_HEADERS, (b"connection", b"close"))
 )
+
+_DROP = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for no time at all."""
 
 
 class GatheringTransport(asyncio.Transport):
@@ -29,6 +37,7 @@ class GatheringTransport(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.handed_over = 0
+        self.held = False
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes | bytearray | memoryview] = []
@@ -40,10 +49,11 @@ class GatheringTransport(asyncio.Transport):
         self._parts.append(data)
 
     def _send(self) -> None:
-        if self._parts:
+        # who was let go in the meantime gets nothing any more
+        if self._parts and not self._transport.is_closing():
             self.handed_over += 1
             self._transport.write(b"".join(self._parts))
-            self._parts.clear()
+        self._parts.clear()
 
     def close(self) -> None:
         """Send what was written, and close."""
@@ -51,7 +61,8 @@ class GatheringTransport(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close, whatever was not sent."""
+        """Close, and let the system drop what was not sent: it would keep megabytes for minutes for whom it waits."""
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -71,7 +82,18 @@ class GatheringTransport(asyncio.Transport):
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take what the client sends again."""
+        """Take what the client sends again, unless it is held."""
+        if not self.held:
+            self._transport.resume_reading()
+
+    def hold(self) -> None:
+        """Take nothing, whoever says so, until it is let go on."""
+        self.held = True
+        self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """The end of `hold`."""
+        self.held = False
         self._transport.resume_reading()
 
 
@@ -107,6 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _fault: Refused | None = None
     _seen: tuple[Awaited, int] = (Awaited.NOTHING, 0)
     _since = 0.0
+    _kept = b""
 
     # what comes ----------------------------------------------------------------------------------------------------
 
@@ -116,7 +139,30 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(self._transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, and count it while the head is not complete."""
+        """Take what came, as far as it is its turn: who sends requests and reads no answers fills no memory."""
+        if len(data) <= PIECE_BYTES and not self._kept:
+            self._parse(data)
+        else:
+            self._kept += data
+            self._parse_kept()
+        if self.pipeline or self._kept:
+            self._transport.hold()
+
+    def _parse_kept(self) -> None:
+        while self._kept and not self.pipeline and not self._transport.is_closing():
+            piece, self._kept = self._kept[:PIECE_BYTES], self._kept[PIECE_BYTES:]
+            self._parse(piece)
+
+    def on_response_complete(self) -> None:
+        """The next request's turn."""
+        super().on_response_complete()
+        if self._kept:
+            self._parse_kept()
+        if self._transport.held and not self.pipeline and not self._kept:
+            self._transport.go_on()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a piece, and count it while the head is not complete."""
         messages, in_body = self._messages, self._awaited is Awaited.BODY
         self._may_be_long = self._head_bytes + len(data) > HEAD_BYTES_MAX
         super().data_received(data)
@@ -183,7 +229,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """What is awaited from the client, and the how-manieth of its kind."""
         if self._transport.is_closing() or self._transport.get_write_buffer_size():
             return Awaited.READING, self._transport.handed_over
-        if self.pipeline or (self._awaited is Awaited.HEAD and self._is_answering()):
+        if self.pipeline or self._kept or (self._awaited is Awaited.HEAD and self._is_answering()):
             return Awaited.NOTHING, self._messages  # it is our turn
         return self._awaited, self._messages
 

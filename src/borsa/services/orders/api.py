@@ -209,15 +209,26 @@ async def cancel_all(call: Call) -> CancelledOrders:
     """DELETE /api/orders"""
     query: SymbolQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
-    cancelling = await call.ask(CancelAll(user_id=call.identity.user_id, symbol=symbol))
-    seconds = _patience(call)
-    orders = await asyncio.gather(
-        *(
-            _wait_until(call, state.order.order_id, lambda order: order.is_closed, seconds)
-            for state in cancelling.orders
-        )
-    )
-    return CancelledOrders(data=[order_reply(_state(call, order)) for order in orders])
+    asked, loop = await _cancel_parts(call, symbol), asyncio.get_running_loop()
+    end = loop.time() + _patience(call)
+    data = []
+    for order_id in asked:
+        # the engine takes them in this order: when the last is closed nobody waits any more
+        order = await _wait_until(call, order_id, lambda order: order.is_closed, end - loop.time())
+        data.append(order_reply(_state(call, order)))
+        await asyncio.sleep(0)  # others have their turn between any two
+    return CancelledOrders(data=data)
+
+
+async def _cancel_parts(call: Call, symbol: str | None) -> list[int]:
+    """The ids of the orders that were open, each asked to be cancelled, part by part."""
+    found: list[int] = []
+    asked: CancelAll | None = CancelAll(user_id=call.identity.user_id, symbol=symbol)
+    while asked is not None:
+        part = await call.ask(asked)
+        found += [state.order.order_id for state in part.orders]
+        asked = part.rest
+    return found
 
 
 def _patience(call: Call) -> float:

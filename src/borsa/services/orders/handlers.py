@@ -21,6 +21,7 @@ from borsa.runtime.transaction import Transaction
 from borsa.services.orders import admission, model, publishing
 from borsa.services.orders.model import (
     CANCELLED,
+    CANCELS_AT_ONCE,
     FILLED,
     PENDING,
     RESTING,
@@ -120,15 +121,15 @@ def cancel_order(tx: Transaction, memory: Memory, asked: CancelOrder) -> OrderSt
 
 
 def cancel_all(tx: Transaction, memory: Memory, asked: CancelAll) -> Cancelling:
-    """Ask the engine to end all open orders of a user."""
-    found = memory.markets() if asked.symbol is None else [memory.market(asked.symbol)]
-    return Cancelling(
-        [
-            OrderState(_request_cancel(tx, memory, order), market)
-            for market in found
-            for order in memory.open_of(asked.user_id, market.symbol)
-        ]
-    )
+    """Ask the engine to end open orders of a user: a part of them, and what asks for the next part."""
+    symbols = None if asked.symbol is None else [memory.market(asked.symbol).symbol]
+    until = asked.until or memory.last_order_id
+    found = memory.oldest_open_of(asked.user_id, symbols, range(asked.after + 1, until + 1), CANCELS_AT_ONCE + 1)
+    part = found[:CANCELS_AT_ONCE]
+    states = [OrderState(_request_cancel(tx, memory, order), memory.market(order.symbol)) for order in part]
+    if len(found) == len(part):
+        return Cancelling(states)
+    return Cancelling(states, msgspec.structs.replace(asked, after=part[-1].order_id, until=until))
 
 
 def _request_cancel(tx: Transaction, memory: Memory, order: Order) -> Order:

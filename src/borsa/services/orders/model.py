@@ -175,22 +175,33 @@ class CancelOrder(Request[OrderState], frozen=True, kw_only=True):
     """End an order; `user_id` is None when an admin asks."""
 
     answered_by: ClassVar[str] = "orders"
+    passes: ClassVar[bool] = True
     order_id: int
     user_id: str | None
 
 
+CANCELS_AT_ONCE = 50
+"""Orders that one CancelAll ends at most."""
+
+
 class Cancelling(msgspec.Struct, frozen=True):
-    """The orders that are being cancelled."""
+    """Orders that are being cancelled, oldest first. `rest` asks for the next part; None when there is none."""
 
     orders: list[OrderState]
+    rest: "CancelAll | None" = None
 
 
 class CancelAll(Request[Cancelling], frozen=True, kw_only=True):
-    """End all open orders of a user, or those in one market."""
+    """End the oldest open orders of a user, of all markets or one, whose ids are above `after`: so many at most. What
+    it costs to end thousands would be felt by everybody else, were it done at once. `until` is the newest id that was
+    there when the first part was asked for: what is placed meanwhile stays."""
 
     answered_by: ClassVar[str] = "orders"
     user_id: str
     symbol: str | None
+    after: int = 0
+    until: int | None = None
+    passes: ClassVar[bool] = True
 
 
 class CreateMarket(Request[Market], frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 """The memory of orders: orders and markets by key, what must be counted, and what the door reads."""
 
 import collections
+import heapq
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -122,9 +124,16 @@ class Memory:
         """How many orders a user has open in a market."""
         return len(self._open.of((user_id, symbol)))
 
-    def open_of(self, user_id: str, symbol: str) -> list[Order]:
-        """A user's open orders in a market, oldest first."""
-        found = (self.orders.get(order_id) for order_id in sorted(self._open.of((user_id, symbol))))
+    @property
+    def last_order_id(self) -> int:
+        """The newest id that was given."""
+        return self._next_id - 1
+
+    def oldest_open_of(self, user_id: str, symbols: Iterable[str] | None, ids: range, limit: int) -> list[Order]:
+        """A user's open orders in these markets, or in all (None), that have one of these ids: the oldest ones."""
+        places = [market.symbol for market in self.markets()] if symbols is None else symbols
+        open_ids = (order_id for symbol in places for order_id in self._open.of((user_id, symbol)) if order_id in ids)
+        found = (self.orders.get(order_id) for order_id in heapq.nsmallest(limit, open_ids))
         return [order for order in found if order is not None]
 
     def amending(self) -> list[Order]:

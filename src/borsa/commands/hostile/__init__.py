@@ -1,0 +1,1 @@
+"""borsa bench hostile: what honest users feel while others attack the exchange."""
