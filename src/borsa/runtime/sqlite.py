@@ -119,8 +119,12 @@ class SqliteConnection:
             # a number that SQLite keeps for applications, and Borsa does not use: writing it takes a page
             self._connection.execute("PRAGMA user_version=0")
             self.commit()
-        except (StorageFull, apsw.FullError):
-            self.rollback()
+        except StorageFull:
+            return False
+        except LOST as error:
+            lost = self._lost(error)
+            if isinstance(lost, StorageBroken):
+                raise lost from error
             return False
         return True
 

@@ -69,18 +69,22 @@ def logs(draw: st.DrawFn) -> list[Event]:
     """An orders log: a market, and whatever may happen in it."""
     log: list[Event] = [MarketCreated(**MARKET)]
     ids: list[int] = []
+    limited: list[int] = []
     revision = 0
     for at in range(1, draw(st.integers(5, 60))):
         what = draw(st.sampled_from(["place"] * 6 + ["cancel", "amend", "market", "block"]))
-        if what == "place" or (what in ("cancel", "amend") and not ids):
+        if what == "place" or (what == "cancel" and not ids) or (what == "amend" and not limited):
             ids.append(at * 10)
             log.append(_placed(draw, at * 10))
+            if log[-1].price is not None:  # type: ignore[attr-defined]
+                limited.append(at * 10)
         elif what == "cancel":
             order_id = str(draw(st.sampled_from(ids)))
             log.append(OrderCancelRequested(order_id=order_id, user_id="u", symbol="BTC-USD"))
         elif what == "amend":
             revision += 1
-            log.append(_amended(draw, draw(st.sampled_from(ids)), revision))
+            # what has no price is not amended: orders refuses it
+            log.append(_amended(draw, draw(st.sampled_from(limited)), revision))
         elif what == "market":
             log.append(_changed(draw))
         else:

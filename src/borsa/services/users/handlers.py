@@ -176,7 +176,10 @@ def resume_deletions(tx: Transaction, memory: Memory) -> Deleting:
 
 
 def _close(tx: Transaction, memory: Memory, user_id: str) -> Deleting:
-    attempt = _existing(memory, user_id).updated_at
+    leaving = memory.users.get(user_id)
+    if leaving is None or leaving.status == "deleted":
+        return Done()  # the sweep and the first asker were both at it: nothing to refuse, and nothing to take back
+    attempt = leaving.updated_at
     try:
         yield CloseWallets(user_id=user_id, attempt=attempt)
     except Refused as refused:
