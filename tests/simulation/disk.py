@@ -40,6 +40,10 @@ class Disk:
         self.fuse = self.failing_read = 0
         self.full = self.failing_sync = ""
 
+    def make_room(self) -> None:
+        """It is not full any more."""
+        self.full = ""
+
     def call(self, port: str) -> None:
         """A port is called: perhaps it is the last thing that the service does."""
         if self.fuse and port == self.fuse_at:
@@ -97,6 +101,9 @@ class Below:
             self._disk.call("begin")
         elif text == "ROLLBACK":
             self._disk.watch.forget()
+        elif text.startswith("PRAGMA user_version"):
+            # how a writer finds out whether there is room
+            self._disk.write(self._connection)
         else:
             self._disk.read()
         return self._connection.execute(text, row)

@@ -16,7 +16,7 @@ from borsa.commands.audit.check import Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment
 from borsa.commands.verify import CHECKS, follows
-from borsa.runtime.store import StorageBroken
+from borsa.runtime.store import StorageBroken, StorageFull
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 from tests.simulation.bus import Port, SimBus
@@ -35,6 +35,9 @@ TURN = ("orders", "wallets", "orders", "trades", "users")
 FOLLOWERS = ("portfolios", "notifications")
 
 QUIET_TRIES_MAX = 60
+
+ROOM_MICROSECONDS = 2_000_000
+"""How long a disk stays full."""
 
 WRONG = ("handler_failed", "stream_halted", "event_set_aside")
 """What a service must never have to say of itself."""
@@ -221,7 +224,7 @@ class World:
             port = Port(name, self.bus, disk)
             writer = Writer(SERVICES[name], connection, port, self._clocks[name], self._settings, lambda: None)
             writer.start()
-        except (Crashed, StorageBroken):
+        except (Crashed, StorageBroken, StorageFull):
             self.coverage.faults["crash while starting"] += 1
             if connection is not None:
                 connection.close()
@@ -290,6 +293,7 @@ class World:
             disk.fuse_at, disk.fuse = chance.choice(PORTS), min(20, int(chance.paretovariate(1.0)))
         elif what == 5:
             disk.full = chance.choice(("disk full", "disk full, rolled back by itself", "disk full at the commit"))
+            self._mending.append((self._time.elapsed + ROOM_MICROSECONDS, disk.make_room))
         elif what == 6:
             if chance.random() < 0.6:
                 disk.failing_sync = chance.choice(("failing sync, nothing kept", "failing sync, all kept"))
