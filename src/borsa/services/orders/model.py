@@ -135,10 +135,9 @@ class PlaceOrder(Request[OrderState], frozen=True, kw_only=True):
 
 
 class Placement(msgspec.Struct, frozen=True, gc=False):
-    """What became of one order of many: the order (`repeated`: it was placed before), or why there is none."""
+    """What became of one order of many: the order, placed now or before, or why there is none."""
 
     order: Order | None
-    repeated: bool = False
     refusal: Refusal | None = None
 
 

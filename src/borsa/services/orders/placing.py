@@ -67,7 +67,7 @@ def _begin_one(memory: Memory, asked: PlaceOrder) -> Begun | Placement:
         begun = _begin(memory, asked)
     except Refused as refused:
         return Placement(None, refusal=Refusal.of(refused))
-    return Placement(begun.order, begun.repeated) if isinstance(begun, OrderState) else begun
+    return Placement(begun.order) if isinstance(begun, OrderState) else begun
 
 
 def _conclude(tx: Transaction, memory: Memory, begun: Begun, answer: HoldPlaced | Refusal) -> Placement:
