@@ -97,7 +97,8 @@ class Lived:
 
     def _keys(self) -> None:
         made = self.ann.post("/api/users/api-keys", {"label": "bot", "scopes": ["read", "trade"]})
-        self.secrets["API key"] = made["secret"].rpartition("_")[2]
+        # borsa_<id>_<secret>; the secret itself may have underscores
+        self.secrets["API key"] = made["secret"].split("_", 2)[2]
         self.key = {"authorization": f"Bearer {made['secret']}"}
 
     def _preferences(self, hook: str) -> None:
