@@ -58,6 +58,13 @@ def turn(writers: Mapping[str, Writer]) -> list[Step]:
     return found + [writers[name].hear for name in FOLLOWERS if name in writers]
 
 
+def between(writers: Mapping[str, Writer]) -> list[Step]:
+    """The way of an order from `orders` to `wallets` and back, for those who ask little while others ask much."""
+    if "orders" not in writers or "wallets" not in writers:
+        return []
+    return [writers[name].hear_small for name in ("orders", "wallets", "orders")]
+
+
 def following(writers: Mapping[str, Writer]) -> list[Step]:
     """The steps of followers."""
     return [writers[name].step for name in FOLLOWERS if name in writers]
@@ -208,7 +215,7 @@ class Exchange:
 
     async def start(self) -> Application:
         self._writers.recover()
-        self._worker.take(turn(self.writers), following(self.writers))
+        self._worker.take(turn(self.writers), following(self.writers), between(self.writers))
         self._worker.start()
         self._writers.start_background()
         return await self.door.open()

@@ -85,7 +85,11 @@ class Part:
         self._door.put(Started(app.first_password(self._writers.by_name)))
         writers = self._writers.by_name
         steps = [self._receive, *app.turn(writers), self._bus.flush]
-        self._worker.take(steps, app.following(writers), paced=not any(name in writers for name in LEADERS))
+        between = app.between(writers)
+        if between:
+            between = [self._receive, *between, self._bus.flush]
+        paced = not any(name in writers for name in LEADERS)
+        self._worker.take(steps, app.following(writers), between, paced=paced)
         self._writers.start_background()
         self._worker.run()
         self._writers.stop_background()

@@ -28,6 +28,11 @@ class Request(msgspec.Struct, Generic[ReplyT], frozen=True, kw_only=True, gc=Fal
         return 1
 
     @property
+    def user(self) -> str:
+        """The id of the user whose it is: where many wait, users take turns, and those of nobody share one."""
+        return getattr(self, "user_id", None) or ""
+
+    @property
     def key(self) -> str:
         """For what has no id that the service would keep by itself: under the same key it keeps the same answer."""
         return ""
@@ -93,7 +98,7 @@ class HoldsAnswered(msgspec.Struct, frozen=True):
 
 
 class HoldAll(Request[HoldsAnswered], frozen=True, kw_only=True):
-    """Reserve funds for many orders at a time; each hold stands or is refused for itself."""
+    """Reserve funds for many orders of one user at a time; each hold stands or is refused for itself."""
 
     answered_by: ClassVar[str] = "wallets"
     holds: list[HoldFunds]
@@ -101,6 +106,10 @@ class HoldAll(Request[HoldsAnswered], frozen=True, kw_only=True):
     @property
     def weight(self) -> int:
         return len(self.holds)
+
+    @property
+    def user(self) -> str:
+        return self.holds[0].user_id if self.holds else ""
 
 
 class CloseWallets(Request[Done], frozen=True, kw_only=True):

@@ -62,6 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count, _about("Requests with one API key in a second, and as many DELETEs beside them")
     ] = 20_000
     orders_per_second: Annotated[Count, _about("Orders of one user in a second")] = 10_000
+    rows_per_second: Annotated[Count, _about("Rows of lists that one user may ask for in a second")] = 10_000
+    unread_bytes_max: Annotated[
+        Count, _about("Bytes of answers that may wait for their clients; beyond, whoever has most waiting is let go")
+    ] = 64 * 1024 * 1024
     sign_in_failures_max: Annotated[Count, _about("Failed sign-ins of an account before delays begin")] = 10
     address_sign_in_failures_max: Annotated[
         Count, _about("Failed sign-ins from an address, of whatever account, before delays begin")
@@ -98,11 +102,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed_hold_seconds: Annotated[CountOrNone, _about("Age at which a hold without an order is asked about")] = 5
 
     # the runtime
-    commit_requests_max: Annotated[Count, _about("Requests in one group commit")] = 500
+    commit_requests_max: Annotated[Count, _about("Requests in one group commit: users take turns in it")] = 100
     commit_events_max: Annotated[
         Count, _about("Events of one source in one group commit; far more than requests, so that no backlog grows")
     ] = 10_000
     inbox_items_max: Annotated[Count, _about("Requests that may wait for a service; more are answered 503")] = 20_000
+    inbox_user_items_max: Annotated[Count, _about("Requests of one user that may wait for a service")] = 10_000
     stream_events_max: Annotated[
         Count, _about("Events kept in memory for a consumer; beyond, it reads the producer's log")
     ] = 20_000

@@ -34,7 +34,8 @@ STRANGERS = {
     "log_level": "error",
     "address_requests_per_second": 2_000,
     "key_requests_per_second": 2_000,
-    "orders_per_second": 1_000,
+    "orders_per_second": 200,
+    "rows_per_second": 2_000,
     "answer_seconds_max": 5,
 }
 """Settings of an exchange that serves strangers; all others are the defaults. Attackers have addresses of their own,

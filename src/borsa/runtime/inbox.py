@@ -9,12 +9,16 @@ from borsa.requests import Request
 from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
 from borsa.runtime.service import Asking
 from borsa.runtime.session import Session
+from borsa.runtime.turns import Turns
+
+SMALL = 10
+"""Weight of a request up to which it need not wait for large ones."""
 
 
 class Question:
     """A request, and where its outcome goes."""
 
-    __slots__ = ("once", "origin", "replies", "request", "token", "weight")
+    __slots__ = ("line", "once", "origin", "replies", "request", "token", "user", "weight")
 
     def __init__(self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None) -> None:
         self.request = request
@@ -22,7 +26,9 @@ class Question:
         self.replies = replies
         self.token = token
         self.once = once
-        self.weight = request.weight
+        self.weight = request.weight or 1
+        self.user = request.user
+        self.line = f"{self.user} passes" if request.passes else self.user
 
 
 class Suspended:
@@ -42,25 +48,37 @@ Item = Question | tuple[Suspended, Outcome]
 
 
 class Inbox:
-    """A queue that any thread may fill and one writer empties. Also the writer's own ear for replies."""
+    """A queue that any thread may fill and one writer empties. Also the writer's own ear for replies.
 
-    def __init__(self, wake: Callable[[], None], weight_max: int) -> None:
+    What fits into one commit is taken in the order in which it came. Where more waits, users take turns; their cancels
+    stand in lines of their own, and wait for no order.
+    """
+
+    def __init__(self, wake: Callable[[], None], weight_max: int, user_weight_max: int) -> None:
         self._items: deque[Item] = deque()
+        self._turns: Turns[Question] = Turns()
         self._wake = wake
         self._weight_max = weight_max
+        self._user_weight_max = user_weight_max
         self._weight = 0
+        self._weight_of: dict[str, int] = {}
         self._weighing = threading.Lock()
+        self.laden = False
+        """Had the last that was taken something large, or is there more than was taken?"""
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items) + len(self._turns)
 
     def put(self, question: Question) -> None:
-        """Add a question; when too many wait, it is refused at once. What passes has as much room again."""
-        most = self._weight_max * 2 if question.request.passes else self._weight_max
+        """Add a question; when too many wait, or too many of its user, it is refused at once. What passes has as much
+        room again."""
+        times = 2 if question.request.passes else 1
         with self._weighing:
-            fits = self._weight < most
+            own = self._weight_of.get(question.user, 0)
+            fits = self._weight < self._weight_max * times and own < self._user_weight_max * times
             if fits:
                 self._weight += question.weight
+                self._weight_of[question.user] = own + question.weight
         if not fits:
             question.replies.deliver([(question.token, OVERLOADED)])
             return
@@ -73,17 +91,48 @@ class Inbox:
         self._wake()
 
     def take(self, limit: int) -> list[Item]:
-        """What waits, oldest first, until its weight reaches the limit."""
-        items = self._items
-        taken: list[Item] = []
-        room = limit
-        asked = 0
-        while items and room > 0:
-            item = items.popleft()
-            taken.append(item)
-            weight = item.weight if isinstance(item, Question) else 0
-            asked += weight
-            room -= weight or 1
-        with self._weighing:
-            self._weight -= asked
+        """What is next: all replies, and questions until their weight reaches the limit."""
+        taken = self._next(self._arrived(), limit)
+        self.laden = bool(self._turns) or any(_weight_of(item) > SMALL for item in taken)
         return taken
+
+    def take_small(self, limit: int) -> list[Item]:
+        """As `take`, of what is small; all else keeps its place."""
+        small: list[Item] = []
+        large: list[Item] = []
+        for item in self._arrived():
+            (small if _weight_of(item) <= SMALL else large).append(item)
+        self._items.extendleft(reversed(large))
+        return self._next(small, limit, SMALL)
+
+    def _next(self, arrived: list[Item], limit: int, weight_max: int | None = None) -> list[Item]:
+        taken, questions = arrived, [item for item in arrived if isinstance(item, Question)]
+        if self._turns or sum(question.weight for question in questions) > limit:
+            for question in questions:
+                self._turns.join(question)
+            questions = self._turns.take(limit, weight_max)
+            taken = [item for item in arrived if not isinstance(item, Question)]
+            taken += questions
+        self._weigh_off(questions)
+        return taken
+
+    def _arrived(self) -> list[Item]:
+        items = self._items
+        return [items.popleft() for _ in range(len(items))]
+
+    def _weigh_off(self, taken: Sequence[Question]) -> None:
+        if not taken:
+            return
+        with self._weighing:
+            of = self._weight_of
+            for question in taken:
+                self._weight -= question.weight
+                of[question.user] -= question.weight
+                if not of[question.user]:
+                    del of[question.user]
+
+
+def _weight_of(item: Item) -> int:
+    """A reply weighs what the question weighs whose deed it belongs to."""
+    question = item if isinstance(item, Question) else item[0].question
+    return question.weight if question is not None else 1

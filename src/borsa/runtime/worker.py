@@ -12,6 +12,9 @@ IDLE_SECONDS = 0.25
 FOLLOW_NS = 50_000_000
 """How long followers wait for their turn while others are busy, in nanoseconds."""
 
+BETWEEN_NS = 5_000_000
+"""After how long of a turn small requests are looked for, in nanoseconds."""
+
 Step = Callable[[], bool]
 """A writer's `step` or `hear`: False when there was nothing to do."""
 
@@ -62,6 +65,8 @@ class Worker:
         self._bell = bell
         self._steps: Sequence[Step] = ()
         self._followers: Sequence[Step] = ()
+        self._between: Sequence[Step] = ()
+        self._looked_at = 0
         self._paced = False
         self._stopping = False
         self._thread = threading.Thread(target=self.run, name="borsa-writers", daemon=True)
@@ -70,11 +75,19 @@ class Worker:
         """There is something to do."""
         self._bell.ring()
 
-    def take(self, steps: Sequence[Step], followers: Sequence[Step] = (), *, paced: bool = False) -> None:
-        """The steps of a turn. `paced`: followers wait for their time also when there is nothing else to do, because
-        nobody else in this process is."""
+    def take(
+        self,
+        steps: Sequence[Step],
+        followers: Sequence[Step] = (),
+        between: Sequence[Step] = (),
+        *,
+        paced: bool = False,
+    ) -> None:
+        """The steps of a turn, and those `between` them when it takes long. `paced`: followers wait for their time also
+        when there is nothing else to do, because nobody else in this process is."""
         self._steps = steps
         self._followers = followers
+        self._between = between
         self._paced = paced
 
     def start(self) -> None:
@@ -94,10 +107,10 @@ class Worker:
         try:
             while True:
                 self._bell.hush()
-                busy = _turn(self._steps)
+                busy = self._turn(self._steps)
                 now = self._clock.ticks()
                 if now >= follow_at or not (busy or self._paced) or self._stopping:
-                    followed = _turn(self._followers)
+                    followed = self._turn(self._followers)
                     follow_at = self._clock.ticks() + FOLLOW_NS if followed else 0
                     busy = busy or followed
                 if busy:
@@ -108,9 +121,12 @@ class Worker:
         except BaseException as error:
             self._failed(error)
 
-
-def _turn(steps: Sequence[Step]) -> bool:
-    busy = False
-    for step in steps:
-        busy = step() or busy
-    return busy
+    def _turn(self, steps: Sequence[Step]) -> bool:
+        busy = False
+        for step in steps:
+            busy = step() or busy
+            if self._between and self._clock.ticks() - self._looked_at > BETWEEN_NS:
+                for quick in self._between:
+                    quick()
+                self._looked_at = self._clock.ticks()
+        return busy

@@ -46,7 +46,7 @@ class Writer:
         wake: Callable[[], None],
     ) -> None:
         self.service = service
-        self.inbox = Inbox(wake, settings.inbox_items_max)
+        self.inbox = Inbox(wake, settings.inbox_items_max, settings.inbox_user_items_max)
         self._bus = bus
         self._clock = clock
         self._wake = wake
@@ -110,6 +110,12 @@ class Writer:
         if self._full_until is not None:
             return self._refuse_all()
         return self._handle(self.inbox.take(self._requests_max), (), ())
+
+    def hear_small(self) -> bool:
+        """As hear, for small requests that large ones keep waiting. False also when none are kept waiting."""
+        if self._full_until is not None or not self.inbox.laden:
+            return False
+        return self._handle(self.inbox.take_small(self._requests_max), (), ())
 
     def _handle(
         self,

@@ -131,7 +131,7 @@ def tiny_orders(field: Field) -> tuple[Plan, Users]:
     for number, user in enumerate(users):
         address = f"192.0.2.{10 + number}"
         request = field.batch(user.key, [field.order(FAR_TICKS + number)] * BATCH, address)
-        lanes.append(Lane([*[request] * batches, field.cancel_all(user.key, address)], 0.11, rounds=1))
+        lanes.append(Lane([*[request] * batches, field.cancel_all(user.key, address)], 0.55, rounds=1))
     return field.plan(lanes), users
 
 

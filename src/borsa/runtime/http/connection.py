@@ -217,6 +217,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # who stands still ----------------------------------------------------------------------------------------------
 
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of answers that the client has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def let_go(self) -> None:
+        """End the connection, and drop what was not sent."""
+        self._transport.abort()
+
     def check(self, now: float, patience: Patience) -> None:
         """End the connection of a client that has stood at the same place for too long; `now` in seconds."""
         seen = self._place()
@@ -238,7 +247,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _end(self, awaited: Awaited) -> None:
         if awaited is Awaited.READING:
-            self._transport.abort()
+            self.let_go()
         elif self._messages == 0 or (awaited is Awaited.BODY and self.cycle.response_started):
             self.transport.close()
         else:

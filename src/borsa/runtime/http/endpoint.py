@@ -20,6 +20,7 @@ from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call, Means, address_of
 from borsa.runtime.http.headers import FIXED_HEADERS
 from borsa.runtime.http.limits import network_of
+from borsa.runtime.http.page import PageQuery
 from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
 from borsa.runtime.http.route import Answered, Empty, Route
 from borsa.runtime.identity import Identity
@@ -38,6 +39,7 @@ _WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _IS_JSON = re.compile(rb"application/json[ \t]*(;|\Z)", re.IGNORECASE)
 _JSON = b"application/json"
 _DENIED = (401, 403)
+_NOT_NOW = (429, 503)
 
 
 class Endpoint:
@@ -65,6 +67,8 @@ class Endpoint:
             extra = {"content-type": MEDIA_TYPE} | headers_of(refused)
             if status in _DENIED:
                 self._note(refused, scope, request_id)
+            elif status in _NOT_NOW and self.route.method != "DELETE":
+                await self._means.limits.slow_down(_caller(scope))
         except Exception:
             _log.exception("request_failed", route=self.route.name, request_id=request_id)
             status, body, extra = 500, document(Refused("internal_error")), {"content-type": MEDIA_TYPE}
@@ -154,11 +158,14 @@ class Endpoint:
         try:
             text = scope["query_string"].decode("ascii")
             pairs = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
-            return msgspec.convert(pairs, kind, strict=False)
+            query = msgspec.convert(pairs, kind, strict=False)
         except msgspec.ValidationError as error:
             raise invalid(error) from None
         except ValueError as error:
             raise Refused("malformed_request", f"The query could not be read: {error}") from None
+        if isinstance(query, PageQuery):
+            self._means.limits.rows_of_user.take(_caller(scope), query.limit)
+        return query
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         if self._decoder is None:
@@ -211,6 +218,12 @@ def request_id_of(headers: Mapping[bytes, bytes], means: Means) -> str:
     """The id that a client gave its request, where it may stand in a log; a new one otherwise."""
     given = headers.get(b"x-request-id", b"").decode("latin-1")
     return given if _REQUEST_ID.match(given) else means.clock.new_id()
+
+
+def _caller(scope: Scope) -> str:
+    """Whom limits are about: a user, and before it is known who it is, an address."""
+    identity: Identity | None = scope.get("user")
+    return identity.user_id if identity is not None else network_of(address_of(scope))
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

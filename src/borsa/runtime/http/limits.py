@@ -1,5 +1,6 @@
 """Rate limits: so many of something by somebody in a window of time, in memory. They begin anew with the process."""
 
+import asyncio
 import ipaddress
 from functools import lru_cache
 
@@ -15,6 +16,14 @@ DELAY_SECONDS_MAX = 60
 TRACKED_MAX = 100_000
 """Callers that are remembered; beyond, the windows begin anew."""
 
+REFUSALS_FREE = 10
+"""Refusals of a caller in REFUSALS_SECONDS that are answered at once."""
+
+REFUSALS_SECONDS = 10
+
+PAUSE_SECONDS = 1
+"""How long each further refusal is held back: as long as Retry-After says at least."""
+
 PREFIX_BITS = 64
 """What one client has of IPv6 addresses: it can send from each of them."""
 
@@ -29,8 +38,18 @@ class Limits:
         self.requests_of_key = Budget(clock, by_key, 1)
         self.cancels_of_key = Budget(clock, by_key, 1)
         self.orders_of_user = Budget(clock, settings.orders_per_second, 1)
+        self.rows_of_user = Budget(clock, settings.rows_per_second, 1)
+        self._refusals = Budget(clock, REFUSALS_FREE, REFUSALS_SECONDS)
         self.registrations_of_address = Budget(clock, settings.registrations_per_minute, 60)
         self.failures = Failures(clock)
+
+    async def slow_down(self, who: str) -> None:
+        """Hold back a refusal of a caller who has had many: whoever asks again at once would have all of the door's
+        time for being refused."""
+        try:
+            self._refusals.take(who)
+        except Refused:
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 class Budget:

@@ -4,8 +4,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import uvicorn
@@ -28,14 +29,27 @@ class Server(uvicorn.Server):
         super().__init__(_config(app, settings))
         self._health = health
         self._patience = Patience(settings.head_seconds_max, settings.body_seconds_max, settings.answer_seconds_max)
+        self._unread_bytes_max = settings.unread_bytes_max
 
     async def on_tick(self, counter: int) -> bool:
         """What is to be done now and then; whether to stop."""
         if counter % TICKS_A_LOOK == 0:
-            now = time.monotonic()
-            for connection in list(self.server_state.connections):
-                connection.check(now, self._patience)  # type: ignore[union-attr]
+            self._look_at(list(self.server_state.connections))  # type: ignore[arg-type]
         return await super().on_tick(counter)
+
+    def _look_at(self, connections: Sequence[BoundedProtocol]) -> None:
+        """Let go of clients that stand still, and of those with most to read when it is too much for all."""
+        now = time.monotonic()
+        for connection in connections:
+            connection.check(now, self._patience)
+        unread = sum(connection.unread_bytes for connection in connections)
+        if unread <= self._unread_bytes_max:
+            return
+        for connection in sorted(connections, key=attrgetter("unread_bytes"), reverse=True):
+            unread -= connection.unread_bytes
+            connection.let_go()
+            if unread <= self._unread_bytes_max:
+                return
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Take a signal: nothing new from now on."""

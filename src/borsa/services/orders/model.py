@@ -149,7 +149,7 @@ class Placements(msgspec.Struct, frozen=True):
 
 
 class PlaceOrders(Request[Placements], frozen=True, kw_only=True):
-    """New orders; each is placed or refused for itself."""
+    """New orders of one user; each is placed or refused for itself."""
 
     answered_by: ClassVar[str] = "orders"
     orders: list[PlaceOrder]
@@ -157,6 +157,10 @@ class PlaceOrders(Request[Placements], frozen=True, kw_only=True):
     @property
     def weight(self) -> int:
         return len(self.orders)
+
+    @property
+    def user(self) -> str:
+        return self.orders[0].user_id if self.orders else ""
 
 
 class AmendOrder(Request[OrderState], frozen=True, kw_only=True):
@@ -201,6 +205,10 @@ class CancelAll(Request[Cancelling], frozen=True, kw_only=True):
     after: int = 0
     until: int | None = None
     passes: ClassVar[bool] = True
+
+    @property
+    def weight(self) -> int:
+        return CANCELS_AT_ONCE
 
 
 class CreateMarket(Request[Market], frozen=True, kw_only=True):
