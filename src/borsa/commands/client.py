@@ -80,8 +80,11 @@ class Client:
             raise Unusable(f"No exchange answers at {self.address}: {error}. Is `borsa up` running there?") from None
 
     def told(self, method: str, path: str, token: str = "", body: Any = None, key: str = "") -> Any:
-        """The answer's body; Unusable when it is a refusal."""
+        """The answer's body, also when it is to be asked for later; Unusable when it is a refusal."""
         answer = self.ask(method, path, token, body, key)
+        while answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            time.sleep(int(answer.headers["retry-after"]))
+            answer = self.ask(method, path, token, body, key)
         if not answer.is_success:
             raise Unusable(f"{method} {path} was refused: {_detail(answer)}")
         return answer.json()
