@@ -198,3 +198,16 @@ def test_a_read_after_everything_was_taken_back_does_not_see_what_was_sent_befor
     assert session.dirty, "the database's transaction is still open"
     session.commit()
     assert not session.dirty
+
+
+def test_a_removal_that_was_sent_and_taken_back_leaves_the_row(session: Session) -> None:
+    records = session.records(PAIRS, Pair)
+    records.put(Pair("a", 1, 1))
+    session.commit()
+    mark = session.mark()
+    records.delete(("a", 1))
+    assert session.read(ALL_PAIRS) == []
+    session.back_to(mark)
+    records.put(Pair("a", 1, 2))
+    session.commit()
+    assert session.read(ALL_PAIRS) == [("a", 1, 2)]

@@ -6,14 +6,23 @@ goes on. Reads that are not by primary key flush first, so that they see what wa
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from borsa.runtime.store import Connection, Row, Statement, delete_by_key, insert_row, select_by_key, upsert
+from borsa.runtime.store import (
+    Connection,
+    Row,
+    Statement,
+    delete_by_key,
+    insert_row,
+    select_by_key,
+    update_by_key,
+    upsert,
+)
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K")
@@ -39,6 +48,17 @@ Mark = tuple[int, Sequence[int]]
 """How many changes were staged, and how many rows each journal had."""
 
 _as_row = msgspec.structs.astuple
+
+
+def _key_last(table: sa.Table) -> Callable[[Row], Row]:
+    """Puts a row's columns into the order that an update takes them in."""
+    of = {column.name: at for at, column in enumerate(table.c)}
+    keys = [column.name for column in table.primary_key]
+    return itemgetter(*(at for name, at in of.items() if name not in keys), *(of[name] for name in keys))
+
+
+def _as_it_is(row: Row) -> Row:
+    return row
 
 
 def _check_columns(table: sa.Table, kind: type[msgspec.Struct]) -> None:
@@ -165,11 +185,15 @@ class Records(Generic[R]):
         self._key_of = attrgetter(*(column.name for column in table.primary_key))
         self._cache: dict[Any, R | None] = {}
         self._changed: set[Any] = set()
+        # of what changed: which are in the database for sure not, and which may be
         self._new: set[Any] = set()
+        self._unsure: set[Any] = set()
         self._select = select_by_key(table)
         self._delete = delete_by_key(table)
         self._insert = Statement(sa.insert(table))
         self._upsert = upsert(table, connection.dialect)
+        self._update = update_by_key(table) or self._upsert
+        self._for_update = _key_last(table) if update_by_key(table) else _as_it_is
 
     def get(self, key: Any) -> R | None:
         """The record with a primary key (a tuple, where it has several columns)."""
@@ -190,16 +214,21 @@ class Records(Generic[R]):
 
     def add(self, record: R) -> None:
         """Insert a record whose key is known to be new."""
-        key = self._key_of(record)
-        if key not in self._changed:
-            # else a failed handler may have had it sent to the database already
-            self._new.add(key)
-        self._stage(key, record, None)
+        self._add(self._key_of(record), record)
 
     def put(self, record: R) -> None:
         """Insert the record, or replace the one with its key."""
         key = self._key_of(record)
-        self._stage(key, record, self.get(key))
+        before = self.get(key)
+        if before is None:
+            self._add(key, record)
+        else:
+            self._stage(key, record, before)
+
+    def _add(self, key: Any, record: R) -> None:
+        # when it was changed before, a handler that failed may have had it sent to the database, or it was removed
+        (self._unsure if key in self._changed else self._new).add(key)
+        self._stage(key, record, None)
 
     def delete(self, key: Any) -> None:
         """Remove the record with a key."""
@@ -207,34 +236,45 @@ class Records(Generic[R]):
 
     def _stage(self, key: Any, record: R | None, before: R | None) -> None:
         self._set(key, record)
-        self._session.staged(self._set, key, before)
+        self._session.staged(self._take_back, key, before)
 
     def _set(self, key: Any, record: R | None) -> None:
         self._cache[key] = record
         self._changed.add(key)
 
+    def _take_back(self, key: Any, before: R | None) -> None:
+        # what is taken back may have been sent to the database already: then the row is there, or is not
+        self._unsure.add(key)
+        self._set(key, before)
+
     def flush(self) -> None:
         """Write what changed, in the open transaction."""
         if not self._changed:
             return
-        cache, new = self._cache, self._new
+        cache, new, unsure = self._cache, self._new, self._unsure
         inserted: list[Row] = []
+        updated: list[Row] = []
         written: list[Row] = []
         removed: list[Any] = []
         for key in self._changed:
             record = cache[key]
             if record is None:
                 removed.append(key)
+            elif key in new:
+                inserted.append(_as_row(record))
             else:
-                (inserted if key in new else written).append(_as_row(record))
+                (written if key in unsure else updated).append(_as_row(record))
         if inserted:
             self._connection.write(self._insert, inserted)
+        if updated:
+            self._connection.write(self._update, list(map(self._for_update, updated)))
         if written:
             self._connection.write(self._upsert, written)
         if removed:
             self._remove(removed)
         self._changed.clear()
         new.clear()
+        unsure.clear()
 
     def _remove(self, keys: list[Any]) -> None:
         self._connection.write(self._delete, keys if len(self._names) > 1 else [(key,) for key in keys])

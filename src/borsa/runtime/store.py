@@ -115,6 +115,16 @@ def upsert(table: sa.Table, dialect: Dialect) -> Statement:
 
 
 @cache
+def update_by_key(table: sa.Table) -> Statement | None:
+    """Overwrite the row with a primary key, which is there: first the other columns, in their order, then the key's.
+    None where there are no others."""
+    rest = [column.name for column in table.c if not column.primary_key]
+    if not rest:
+        return None
+    return Statement(sa.update(table).where(*_keys(table)).values({name: sa.bindparam(f"new_{name}") for name in rest}))
+
+
+@cache
 def insert_row(table: sa.Table) -> Statement:
     """Insert a row of all columns."""
     return Statement(sa.insert(table))
