@@ -20,7 +20,7 @@ from borsa.services.portfolios.model import CreatePortfolio
 from borsa.services.trades.model import Annotate, BustTrade
 from borsa.services.users.model import DeleteUser, RegisterUser, User
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet, Wallet
-from tests.simulation.bus import DOOR, TIMED_OUT, SimBus
+from tests.simulation.bus import DOOR, NO_ANSWER, SimBus
 from tests.simulation.coverage import Coverage
 from tests.simulation.invariants import Watch, check
 from tests.simulation.wishes import UNIT, Placed, Wishes
@@ -93,7 +93,7 @@ class People(Wishes):
         for number, outcome in outcomes:
             asked = self._asked.pop(number)
             request = asked.request
-            if outcome is TIMED_OUT:
+            if isinstance(outcome, Refused) and outcome.detail == NO_ANSWER:
                 if asked.times < AGAIN_MAX and self._may_ask_again(asked):
                     self._again.append(asked)
                 continue
