@@ -168,7 +168,7 @@ class Records(Generic[R]):
         self._new: set[Any] = set()
         self._select = select_by_key(table)
         self._delete = delete_by_key(table)
-        self._insert = Statement(sa.insert(table))
+        self._insert = insert_row(table)
         self._upsert = upsert(table, connection.dialect)
 
     def get(self, key: Any) -> R | None:
