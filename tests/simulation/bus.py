@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from borsa.errors import Refused
-from borsa.requests import HoldFunds, Request
+from borsa.requests import HoldAll, HoldFunds, Request
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, Tail
@@ -126,8 +126,12 @@ class SimBus:
 
     def _arrive_again(self, target: str, request: Request[Any], origin: Origin, number: int, once: Once | None) -> None:
         wallets = self._disks["wallets"].watch
-        if isinstance(request, HoldFunds) and isinstance(wallets, WatchedWallets) and request.hold_id in wallets.holds:
-            self._coverage.branches["hold asked for twice"] += 1
+        assert isinstance(wallets, WatchedWallets)
+        if isinstance(request, HoldFunds):
+            self._coverage.branches["hold asked for twice"] += request.hold_id in wallets.holds
+        elif isinstance(request, HoldAll):
+            known = any(each.hold_id in wallets.holds for each in request.holds)
+            self._coverage.branches["holds of a batch asked for twice"] += known
         self._arrive(target, request, origin, number, once)
 
     def answered(self, name: str, outcomes: Sequence[tuple[int, Outcome]]) -> None:

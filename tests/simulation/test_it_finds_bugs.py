@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from borsa.errors import Refusal
 from borsa.events import OrderClosed
 from borsa.runtime.log import Recorded
 from borsa.runtime.streams import Stream
@@ -17,6 +18,7 @@ from borsa.runtime.transaction import Transaction
 from borsa.runtime.writer import Writer
 from borsa.services.orders import ORDERS
 from borsa.services.orders import handlers as orders
+from borsa.services.orders import placing
 from borsa.services.trades import handlers as trades
 from borsa.services.wallets import WALLETS, model
 from borsa.services.wallets import handlers as wallets
@@ -145,6 +147,29 @@ def busts_are_given_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(trades, "_reverse", hasty)
 
 
+def holds_of_a_batch_are_mixed_up(patch: pytest.MonkeyPatch) -> None:
+    """Each order of a batch gets the hold of another one."""
+    held = placing._held
+
+    def mixed(begun: Any) -> Any:
+        outcomes = yield from held(begun)
+        return outcomes[::-1]
+
+    patch.setattr(placing, "_held", mixed)
+
+
+def one_refusal_spoils_a_batch(patch: pytest.MonkeyPatch) -> None:
+    """What is refused of one order is told to all of them."""
+    conclude = placing._conclude
+
+    def strict(tx: Transaction, memory: Any, begun: Any, answer: Any) -> Any:
+        if isinstance(answer, Refusal):
+            raise answer.refused
+        return conclude(tx, memory, begun, answer)
+
+    patch.setattr(placing, "_conclude", strict)
+
+
 BUGS: Mapping[Break, str] = {
     no_tombstone_of_orders: "I-09|I-08|stream_halted in wallets|P0",
     lost_holds_come_back: "I-09|UNIQUE constraint failed: holds",
@@ -154,6 +179,8 @@ BUGS: Mapping[Break, str] = {
     answers_come_before_the_commit: "answered before its commit",
     events_leave_before_the_commit: "published before it was committed",
     savings_of_buyers_stay_held: "stream_halted in wallets|I-0[38]",
+    holds_of_a_batch_are_mixed_up: "I-03|I-08|P0|stream_halted",
+    one_refusal_spoils_a_batch: "a batch was refused for one of its orders",
     busts_are_given_up: "I-12: each bust has one reversing entry",
 }
 """Each with what is said when it is found."""

@@ -86,7 +86,7 @@ class World:
         self._trouble = self._chance.choice((0.003, 0.01, 0.03, 0.1))
         self._burst = self._chance.choice((8, 30, 60, 100))
         # so many misfortunes in a run, whether it has many rounds or few
-        self._danger = self._chance.choice((5, 15, 30)) * self._burst / (3 * orders)
+        self._danger = self._chance.choice((5, 15, 30)) * self._burst / (2 * orders)
         self.bus.trouble = self._chance.choice((0.0, self._trouble))
         self._orderly = self._chance.random() < 0.5
 
