@@ -16,9 +16,8 @@ from borsa.runtime.log import Recorded
 from borsa.runtime.streams import Stream
 from borsa.runtime.transaction import Transaction
 from borsa.runtime.writer import Writer
-from borsa.services.orders import ORDERS
+from borsa.services.orders import ORDERS, placing
 from borsa.services.orders import handlers as orders
-from borsa.services.orders import placing
 from borsa.services.trades import handlers as trades
 from borsa.services.wallets import WALLETS, model
 from borsa.services.wallets import handlers as wallets

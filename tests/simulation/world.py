@@ -12,18 +12,15 @@ from typing import Any, Self
 import apsw
 
 from borsa import app
-from borsa.commands.audit.check import Look
-from borsa.commands.audit.following import follow
-from borsa.commands.audit.moment import Moment
-from borsa.commands.verify import CHECKS, follows
 from borsa.runtime.store import StorageBroken, StorageFull
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
+from tests.simulation import verdict
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
 from tests.simulation.coverage import PORTS, Coverage
 from tests.simulation.disk import Crashed, Disk, connect, copied
-from tests.simulation.invariants import KINDS, Broken, Watch, WatchedOrders, WatchedUsers, WatchedWallets, check
+from tests.simulation.invariants import KINDS, Broken, Watch, WatchedUsers
 from tests.simulation.people import People
 from tests.simulation.scene import PASSWORD, folder, heard, template
 
@@ -148,10 +145,11 @@ class World:
             while self.people.placed < self._orders:
                 self._round()
             self._calm()
-            self._judge()
+            verdict.judge(self.watches, self.people)
             self._start_again()
-            self._judge()
-        self._audit()
+            verdict.judge(self.watches, self.people)
+        self._repair_snapshots()
+        verdict.audit(self._folder)
         self.coverage.totals["orders"] += self.people.placed
         self.coverage.totals["runs"] += 1
         self.coverage.totals["events"] += sum(watch.log_end for watch in self.watches.values())
@@ -361,39 +359,6 @@ class World:
             if quiet > 3:
                 return
         raise Broken(f"I-43: not quiet after {QUIET_TRIES_MAX} tries")
-
-    def _judge(self) -> None:
-        wallets, orders, users = self.watches["wallets"], self.watches["orders"], self.watches["users"]
-        assert isinstance(wallets, WatchedWallets)
-        assert isinstance(orders, WatchedOrders)
-        assert isinstance(users, WatchedUsers)
-        for consumer, source in follows():
-            at, end = self.watches[consumer].cursors.get(source, 0), self.watches[source].log_end
-            check(at == end, "I-43", f"{consumer} is at {at} of {end} of {source}")
-        live = {str(order.order_id) for order in orders.orders.values() if not order.is_closed}
-        for order in orders.orders.values():
-            waits = order.status == "pending" or (not order.is_closed and (order.amending or order.cancel_requested))
-            check(not waits, "I-43", "an order still waits for the engine", order)
-        held = {hold.hold_id for hold in wallets.holds.values() if hold.remaining}
-        check(held == live, "I-08", "holds without orders, and orders without holds", sorted(held ^ live))
-        for user_id, status in users.status.items():
-            wallet_id = wallets.default_of.get(user_id)
-            check(wallet_id is not None, "I-43", f"user {user_id} has no default wallet")
-            check(status in ("active", "deleted"), "I-43", f"user {user_id} is {status}")
-            closed = wallets.wallets[str(wallet_id)][1] == "closed"
-            check(closed == (status == "deleted"), "I-43", f"user {user_id} is {status}, the wallet closed: {closed}")
-        self.people.judge(users.status)
-
-    def _audit(self) -> None:
-        """The audit of `borsa verify`, over the files."""
-        self._repair_snapshots()
-        with Moment(self._folder, follows()) as moment:
-            moment.fix()
-            check(moment.is_quiet, "I-43", "the files are not quiet", moment.lagging())
-            witness = follow(moment)
-            for each in CHECKS:
-                breaches = list(each.breaches(Look(moment, witness)))
-                check(not breaches, each.id, each.says, breaches[:5])
 
 
 def simulate(seed: int, orders: int = ORDERS) -> tuple[str, Coverage]:
