@@ -71,6 +71,13 @@ BRANCHES = (
     "user deleted",
     "user not empty",
     "wallet closed",
+    "signed in",
+    "signed in with an outdated password",
+    "signed out",
+    "password changed",
+    "role changed",
+    "refresh repeated in its grace",
+    "refresh token shown by two",
 )
 """Rare branches: each must have been taken."""
 

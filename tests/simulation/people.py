@@ -29,7 +29,7 @@ from borsa.services.orders.model import (
 )
 from borsa.services.portfolios.model import CreatePortfolio
 from borsa.services.trades.model import Annotate, BustTrade
-from borsa.services.users.model import DeleteUser, RegisterUser, User
+from borsa.services.users.model import DeleteUser, RefreshSession, RegisterUser, User
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet, Wallet
 from tests.simulation.bus import DOOR, NO_ANSWER, SimBus
 from tests.simulation.coverage import Coverage
@@ -57,7 +57,7 @@ class People(Wishes):
     def __init__(
         self, chance: random.Random, bus: SimBus, coverage: Coverage, watches: Mapping[str, Watch], admin_id: str
     ) -> None:
-        super().__init__(chance, watches, admin_id)
+        super().__init__(chance, coverage, watches, admin_id)
         self._bus = bus
         self._coverage = coverage
         self._asked: dict[int, Asked] = {}
@@ -109,6 +109,8 @@ class People(Wishes):
                 if asked.times < AGAIN_MAX and self._may_ask_again(asked):
                     self._again.append(asked)
                     self._coverage.branches["batch asked for again"] += isinstance(request, PlaceOrders)
+                else:
+                    self.sessions.gave_up(request)
                 continue
             if asked.once is not None:
                 self._same_answer(asked, outcome)
@@ -116,11 +118,14 @@ class People(Wishes):
                 self._refused(request, outcome)
             else:
                 _TAKES.get(type(request), _nothing)(self, request, outcome)
+                self.sessions.took(request, outcome)
 
     @staticmethod
     def _may_ask_again(asked: Asked) -> bool:
         if isinstance(asked.request, PlaceOrders):
             return all(each.client_order_id is not None for each in asked.request.orders)
+        if isinstance(asked.request, RefreshSession):
+            return True
         return asked.once is not None or getattr(asked.request, "client_order_id", None) is not None
 
     def _same_answer(self, asked: Asked, outcome: Outcome) -> None:
@@ -144,6 +149,7 @@ class People(Wishes):
         if isinstance(request, PlaceOrders):
             check(refused.status == 503, "P0", "a batch was refused for one of its orders", refused)
         self._count(refused.code, refused.detail)
+        self.sessions.refused(request, refused)
 
     def _count(self, code: str, detail: str) -> None:
         branches = self._coverage.branches

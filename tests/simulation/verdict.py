@@ -7,7 +7,8 @@ from borsa.commands.audit.check import Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment
 from borsa.commands.verify import CHECKS, follows
-from tests.simulation.invariants import Watch, WatchedOrders, WatchedUsers, WatchedWallets, check
+from tests.simulation.access import WatchedUsers
+from tests.simulation.invariants import Watch, WatchedOrders, WatchedWallets, check
 from tests.simulation.people import People
 
 

@@ -13,20 +13,26 @@ from borsa.services.portfolios.model import CreatePortfolio, DeletePortfolio, Re
 from borsa.services.trades.model import Annotate, BustTrade, ReadDepth
 from borsa.services.users.model import ChangeUser, DeleteUser, RegisterUser
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet
+from tests.simulation.access import WatchedUsers
+from tests.simulation.coverage import Coverage
 from tests.simulation.invariants import Watch
+from tests.simulation.sessions import Sessions
 from tests.simulation.trading import Trading
 
 UNIT = 10**8
 
 NO_PASSWORD = "$argon2id$v=19$m=8,t=1,p=1$none$fits"
-"""Nobody signs in here, and to hash passwords would take most of the time."""
+"""What is kept of passwords: nobody shows one here, and to hash them would take most of the time."""
 
 
 class Wishes(Trading):
     """Somebody's next wish."""
 
-    def __init__(self, chance: random.Random, watches: Mapping[str, Watch], admin_id: str) -> None:
+    def __init__(self, chance: random.Random, coverage: Coverage, watches: Mapping[str, Watch], admin_id: str) -> None:
         super().__init__(chance, watches, admin_id)
+        users = watches["users"]
+        assert isinstance(users, WatchedUsers)
+        self.sessions = Sessions(chance, coverage, users, self._ask, self._somebody)
         self._wealth = chance.choice(((100, 1_000, 50_000), (1_000, 50_000), (4, 30, 200)))
         self._portfolios: deque[str] = deque(maxlen=10)
         self._poor: list[str] = []
@@ -62,6 +68,11 @@ class Wishes(Trading):
             self._portfolio: 4,
             self._notice: 4,
             self._annotate: 3,
+            self.sessions.sign_in: 8,
+            self.sessions.refresh: 14,
+            self.sessions.sign_out: 2,
+            self.sessions.change_password: 3,
+            self.sessions.change_role: 1,
         }
 
     def begin(self, number: int) -> None:

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -16,17 +16,26 @@ from borsa.runtime.store import StorageBroken, StorageFull
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
 from tests.simulation import verdict
+from tests.simulation.access import WatchedUsers
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
 from tests.simulation.coverage import PORTS, Coverage
 from tests.simulation.disk import Crashed, Disk, connect, copied
-from tests.simulation.invariants import KINDS, Broken, Watch, WatchedUsers
+from tests.simulation.invariants import Broken, Watch, WatchedOrders, WatchedTrades, WatchedWallets
 from tests.simulation.people import People
 from tests.simulation.scene import PASSWORD, folder, heard, template
 
 NAMES = tuple(service.name for service in app.SERVICES)
 SERVICES = {service.name: service for service in app.SERVICES}
 ORDERS = 1_000
+
+KINDS: Mapping[str, type[Watch]] = {
+    "wallets": WatchedWallets,
+    "orders": WatchedOrders,
+    "trades": WatchedTrades,
+    "users": WatchedUsers,
+}
+"""Services whose rows are judged; of the others, only the log and the cursors."""
 
 TURN = ("orders", "wallets", "orders", "trades", "users")
 FOLLOWERS = ("portfolios", "notifications")
@@ -80,6 +89,7 @@ class World:
         self._logged: list[dict[str, Any]] = []
         self._remember_template()
         self.people = People(self._chance, self.bus, self.coverage, self.watches, self._admin())
+        self.people.sessions.grace_seconds = self._settings.refresh_grace_seconds
         self._trouble = self._chance.choice((0.003, 0.01, 0.03, 0.1))
         self._burst = self._chance.choice((8, 30, 60, 100))
         # so many misfortunes in a run, whether it has many rounds or few
@@ -101,13 +111,14 @@ class World:
             inbox_items_max=chance.choice((150, 20_000, 20_000)),
             cached_records_max=chance.choice((10, 300, 50_000)),
             open_orders_max=chance.choice((30, 10_000)),
+            refresh_grace_seconds=chance.choice((0, 1, 10)),
             kernel=chance.choice(("", "", "", "naive")),
         )
 
     def _remember_template(self) -> None:
         for name in NAMES:
             with closing(apsw.Connection(str(self._databases[name].path))) as connection:  # type: ignore[attr-defined]
-                for table in ("users", "wallets", "orders", "log", "cursors"):
+                for table in ("users", "passwords", "wallets", "orders", "log", "cursors"):
                     if table in SERVICES[name].tables.tables:
                         rows = connection.execute(f"SELECT * FROM {table}").fetchall()
                         self.watches[name].wrote(f"INSERT INTO {table}", rows)
