@@ -205,8 +205,10 @@ class SimBus:
             writer.deliver(source, events)
 
     def fetch(self, consumer: str, source: str, after: int) -> Sequence[Recorded]:
-        """Events from a log, for who follows it. Nobody starts without the logs that it needs for it."""
-        if consumer in self.writers and self._is_cut(consumer, source):
+        """Events from a log, for who follows it. Nobody starts without the logs that it needs for it, nor reads its
+        memory anew when a full disk has room again."""
+        writer = self.writers.get(consumer)
+        if self._is_cut(consumer, source) and writer is not None and not writer.vital().is_full:
             self._missed.add((consumer, source))
             return []
         found = self._tails[source].after(after)
