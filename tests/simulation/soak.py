@@ -29,6 +29,7 @@ class Soak:
 
     def __init__(self, first: int) -> None:
         self.first = self.next = first
+        self.commit = _commit()
         self.total = Coverage()
         self.broken: list[chunks.Failure] = []
 
@@ -54,7 +55,7 @@ class Soak:
         """This soak, for the record."""
         return {
             "day": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "commit": _commit(),
+            "commit": self.commit,
             "seeds": [self.first, self.next - 1],
             "totals": dict(self.total.totals),
             "faults": dict(self.total.faults),
