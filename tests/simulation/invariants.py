@@ -8,8 +8,11 @@ after each commit looks at everything that the commit touched. Numbers are those
 import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
+from borsa.app import SERVICES
 from borsa.services.orders.model import FILLED, TERMINAL, Order
 from borsa.services.trades.model import Trade
 from borsa.services.wallets.model import WORLD, Hold
@@ -26,6 +29,15 @@ def check(holds: bool, rule: str, said: str, *about: object) -> None:
     """Raise Broken, unless it holds."""
     if not holds:
         raise Broken(f"{rule}: {said} {' '.join(map(repr, about))}".rstrip())
+
+
+@cache
+def _as_inserted(table: str) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Brings a row as it is overwritten (its key comes last) into the order of the table's columns."""
+    columns = next(service.tables.tables[table].c for service in SERVICES if table in service.tables.tables)
+    rest = [column.name for column in columns if not column.primary_key]
+    keys = [column.name for column in columns if column.primary_key]
+    return itemgetter(*([*rest, *keys].index(column.name) for column in columns))
 
 
 class Watch:
@@ -48,8 +60,17 @@ class Watch:
         """Is anything written that is not committed?"""
         return bool(self._open)
 
+    @property
+    def newest_time(self) -> int:
+        """The time of the newest event, in microseconds: the service never says that it is earlier."""
+        return self._time
+
     def wrote(self, text: str, rows: Rows) -> None:
         """Rows were written in the open transaction."""
+        if text.startswith("UPDATE "):
+            table = text.split()[1]
+            self._open.append((f"insert {table}", [_as_inserted(table)(row) for row in rows]))
+            return
         what = self._known.get(text)
         if what is None:
             words = text.replace('"', "").replace("(", " ").split()
@@ -334,33 +355,3 @@ _ESSENCE = Trade.__struct_fields__.index("status")
 
 def _values(trade: Trade) -> tuple[Any, ...]:
     return tuple(getattr(trade, name) for name in Trade.__struct_fields__)
-
-
-class WatchedUsers(Watch):
-    """Users: who is here, and who left."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.status: dict[str, str] = {}
-        self._looks = super().looks | {"insert users": self._listed}  # type: ignore[operator]
-
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
-
-    def _listed(self, rows: Rows) -> None:
-        for row in rows:
-            user_id, status = row[0], row[5]
-            gone = self.status.get(user_id) == "deleted" and status != "deleted"
-            check(not gone, "I-11", f"user {user_id} came back")
-            self._coverage.branches["user deleted"] += status == "deleted"
-            self.status[user_id] = status
-
-
-KINDS: Mapping[str, type[Watch]] = {
-    "wallets": WatchedWallets,
-    "orders": WatchedOrders,
-    "trades": WatchedTrades,
-    "users": WatchedUsers,
-}
-"""Services whose rows are judged; of the others, only the log and the cursors."""

@@ -23,17 +23,23 @@ ABOUT = """<!-- Written by `make soak` from proof.json: change neither by hand. 
 
 The real handlers, writers, stores and the matching kernel of all six services run in one process, on a simulated
 clock, bus and disk, under a scheduler that follows from one integer, the seed. What the simulated parts promise is
-written in [tests/simulation](../../tests/simulation/__init__.py). Random users place, amend, cancel, trade with
-themselves, pay in, leave; admins halt markets, change fees, bust trades, agree block trades, adjust. Services are cut
-off in the middle of it, disks fill up and fail, messages are lost, repeated, late and out of order, clocks jump. After
-every commit the invariants of the rows that reached the disk are checked. After every run nothing goes wrong any more,
-everything must come to rest by itself, and the checks of `borsa verify` read the files.
+written in [tests/simulation](../../tests/simulation/__init__.py). Random users place, one by one or in batches, amend,
+cancel, trade with themselves, pay in, sign in and out, leave; admins halt markets, change fees, bust trades, agree
+block trades, adjust. Services are cut off in the middle of it, disks fill up and fail, messages are lost, repeated,
+late and out of order, clocks jump. After every commit the invariants of the rows that reached the disk are checked.
+After every run nothing goes wrong any more, everything must come to rest by itself, and the checks of `borsa verify`
+read the files. How it is made, and what it can't prove, is in
+[decision 22](../decisions/0022-a-simulator-from-one-integer.md).
 
 | to | do |
 |---|---|
 | run the seeds of the tests | `make test` |
-| run new seeds for some hours, and add them here | `make soak HOURS=8` |
+| run new seeds for some hours, and add them here | `make soak HOURS=8`, also `HOURS=0.25 PROCESSES=1` |
 | run one seed again, exactly | `.venv/bin/python -m tests.simulation SEED` |
+
+The tests run the same 500 seeds each time: some 508,000 orders with some 50,000 faults, at about 350 µs of CPU an order
+(60 of these seeds, the naive engine in a fourth of them, Python 3.11, one core of an AMD EPYC), so about 90 s of two
+cores. Of that the audit at the end of each run takes about 80 µs, what is made good without faults 30 µs, SQLite 70 µs.
 
 That a seed finds what is wrong is tested, too: `tests/simulation/test_it_finds_bugs.py` puts bugs in on purpose.
 """

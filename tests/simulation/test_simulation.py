@@ -15,7 +15,7 @@ from tests.simulation import chunks
 from tests.simulation.coverage import BRANCHES, FAULTS
 from tests.simulation.world import simulate
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "100"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "250"))
 """Seeds of a chunk. Fewer than 50 are not sure to see every rare branch."""
 
 TIMEOUT_SECONDS = 20 * SEEDS
@@ -31,7 +31,7 @@ def test_nothing_breaks_and_every_fault_and_rare_branch_happens(chunk: int) -> N
     assert not covered.unknown()
     assert covered.totals["runs"] == SEEDS
     assert covered.totals["orders"] >= SEEDS * 1_000
-    assert covered.faults.total() >= SEEDS * 20
+    assert covered.faults.total() >= SEEDS * 40
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])

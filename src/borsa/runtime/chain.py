@@ -10,13 +10,14 @@ one of its later digests was noted elsewhere.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.session import Journal, Session
+from borsa.runtime.session import Journal, Session, as_it_is
 from borsa.runtime.store import Row, Statement
 
 GENESIS = bytes(32)
@@ -50,9 +51,8 @@ class Chain:
 
     def __init__(self, session: Session, seals: sa.Table, *journals: Journal[Any]) -> None:
         self._journals = journals
-        self._seals = session.journal_of(seals, _as_it_is)
-        newest = Statement(sa.select(seals.c.digest).order_by(seals.c.last_id.desc()).limit(1))
-        rows = session.peek(newest)
+        self._seals = session.journal_of(seals, as_it_is)
+        rows = session.peek(_newest(seals))
         self._digest: bytes = rows[0][0] if rows else GENESIS
         session.chains.append(self)
 
@@ -66,5 +66,6 @@ class Chain:
         self._seals.append((numbered[-1][0], numbered[0][0], sum(map(len, written)), self._digest))
 
 
-def _as_it_is(row: Row) -> Row:
-    return row
+@cache
+def _newest(seals: sa.Table) -> Statement:
+    return Statement(sa.select(seals.c.digest).order_by(seals.c.last_id.desc()).limit(1))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from borsa.requests import Request
-from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Once, Origin, Outcome, Replies, overloaded
 from borsa.runtime.service import Asking
 from borsa.runtime.session import Session
 from borsa.runtime.turns import Turns
@@ -69,6 +69,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._items) + len(self._turns)
 
+    @property
+    def has_turns(self) -> bool:
+        """Does more wait than was taken, so that users take turns?"""
+        return bool(self._turns)
+
     def put(self, question: Question) -> None:
         """Add a question; when too many wait, or too many of its user, it is refused at once. What passes has as much
         room again."""
@@ -80,7 +85,7 @@ class Inbox:
                 self._weight += question.weight
                 self._weight_of[question.user] = own + question.weight
         if not fits:
-            question.replies.deliver([(question.token, OVERLOADED)])
+            question.replies.deliver([(question.token, overloaded())])
             return
         self._items.append(question)
         self._wake()
@@ -93,7 +98,7 @@ class Inbox:
     def take(self, limit: int) -> list[Item]:
         """What is next: all replies, and questions until their weight reaches the limit."""
         taken = self._next(self._arrived(), limit)
-        self.laden = bool(self._turns) or any(_weight_of(item) > SMALL for item in taken)
+        self.laden = self.has_turns or any(_weight_of(item) > SMALL for item in taken)
         return taken
 
     def take_small(self, limit: int) -> list[Item]:

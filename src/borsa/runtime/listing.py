@@ -7,13 +7,14 @@ them. It is a log-structured merge-tree of two levels (O'Neil, Cheng, Gawlick an
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from borsa.runtime.log import strict_table
-from borsa.runtime.session import Session
+from borsa.runtime.session import Session, as_it_is
 from borsa.runtime.store import Reader, Row, Statement, insert_new
 
 
@@ -25,6 +26,7 @@ class Listing:
         self._item = item
         self.table = strict_table(name, metadata, *self._columns(kind, owner, item), by_key=True)
         self.recent = strict_table(f"{name}_recent", metadata, *self._columns(kind, item, owner), by_key=True)
+        self.any = Statement(sa.select(*self.recent.c).limit(1))
 
     def _columns(self, kind: Any, *names: str) -> list[sa.Column[Any]]:
         return [
@@ -54,9 +56,9 @@ class List:
 
     def __init__(self, listing: Listing, session: Session) -> None:
         self._session = session
-        self._rows = session.journal_of(listing.recent, _as_it_is)
-        self._any = Statement(sa.select(*listing.recent.c).limit(1))
-        self._moving = listing.moving(session.dialect)
+        self._rows = session.journal_of(listing.recent, as_it_is)
+        self._any = listing.any
+        self._moving = _moving(listing, session.dialect)
         session.lists.append(self)
 
     def add(self, item: Any, owner: str) -> None:
@@ -70,8 +72,9 @@ class List:
                 self._session.run(statement)
 
 
-def _as_it_is(row: Row) -> Row:
-    return row
+@cache
+def _moving(listing: Listing, dialect: Dialect) -> Sequence[Statement]:
+    return listing.moving(dialect)
 
 
 def newest(reader: Reader, pages: Sequence[Statement], limit: int, **given: Any) -> list[Row]:
