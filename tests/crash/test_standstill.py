@@ -23,6 +23,7 @@ IMPATIENT = dict.fromkeys(
     ("head_seconds_max", "body_seconds_max", "answer_seconds_max", "wait_seconds_max", "unconfirmed_hold_seconds"), "1"
 )
 CLIENTS = 6
+UNANSWERED_MAX = 20
 GOES_ON = 20
 """Answers to a client from which one sees that it is served."""
 
@@ -53,17 +54,20 @@ class Client:
                 self.draws += 1
 
     def _ask(self, http: httpx.Client, path: str, body: Any, headers: dict[str, str]) -> Any:
-        while True:
+        unanswered = 0
+        while unanswered < UNANSWERED_MAX:
             try:
                 answer = http.post(path, json=body, headers=headers)
             except httpx.HTTPError:
                 self.waited_in_vain.set()
+                unanswered += 1
                 continue
             if answer.status_code in (200, 201):
                 self._answers.release()
                 return answer.json()
             # it took too long to arrive; the first one is on its way; it came too late
             assert answer.status_code in (408, 409, 503), answer.text
+        raise AssertionError(f"{self.person.name} was never answered")
 
     def is_served(self) -> None:
         """Wait until it has some more answers."""
