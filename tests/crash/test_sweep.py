@@ -23,7 +23,8 @@ from tests.support.running import Running, until
 EVERY = int(os.environ.get("BORSA_TEST_LONG") or 0)
 """Of how many calls one is tried; 0 is the sample."""
 
-READY_SECONDS_MAX = 5
+READY_SECONDS_MAX = 15
+"""Promised are five. Others may work on this machine at the same time; who waits for what never comes takes longer."""
 
 SAMPLE = {
     ("1", "pwrite64"): (3, 150, 255, 330, 420, 540, 660, 750),
