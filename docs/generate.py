@@ -50,6 +50,12 @@ What must be true of an exchange at any moment, whatever happened to it, and wha
 ([how to use it](running.md#verify)) computes what the databases show, from the raw tables and logs and without the
 code that wrote them; only the replay (I-22) runs the engine itself. What no data can show, the tests prove. From
 `commands/audit/invariants.py`, and from what each check says that it proves.
+
+What was said once and nothing follows from can't be computed: e-mail addresses, password hashes, what sessions and API
+keys are known by, how users want to be told, the texts of messages, notes and reasons, the names of wallets and
+portfolios, the times of rows, the answers kept for `Idempotency-Key`. Of these `borsa verify` sees at most whose they
+are, and what they look like. Whether a user was told of an event depends on what they wished for at that moment: what
+they were told is checked, that they were told everything is not.
 """
 
 SWITCHES = {"True": "1", "False": "0"}

@@ -17,7 +17,7 @@ def put(person: Person, path: str, body: dict[str, Any]) -> Any:
 
 def everything_happens(running: Running) -> None:
     """Fills in part and whole, an improvement, amendments up and down, cancels, expiries, fees, a block trade, a
-    bust, a stop, a self-trade and a withdrawal."""
+    bust, a stop, a self-trade and a withdrawal; a message, another name, another role, and somebody who leaves."""
     admin = running.admin()
     put(admin, "/api/markets/BTC-USD", {"makerFee": "0.001", "takerFee": "0.002"})
     ann, bob, eve = (running.person(USD="100000", BTC="20") for _ in range(3))
@@ -44,6 +44,20 @@ def everything_happens(running: Running) -> None:
     assert admin.call("PUT", f"/api/wallets/{eve.wallet_id}", taken, {"idempotency-key": "x"}).status_code == 200
     eve.order("buy", "0.1", "50")
     until(lambda: eve.get("/api/orders?status=open")["data"], "the last order")
+    people_change(running, admin, eve)
+
+
+def people_change(running: Running, admin: Person, eve: Person) -> None:
+    """Somebody is written to, and reads it; takes another name; becomes an admin; and somebody leaves."""
+    note = {"userId": eve.user_id, "title": "Hello", "body": "Once"}
+    said = admin.post("/api/notifications", note)
+    eve.post(f"/api/notifications/{said['notificationId']}/read", None, 200)
+    put(eve, "/api/users/profile", {"userName": "Eve-Of-Old"})
+    put(admin, f"/api/users/{eve.user_id}", {"role": "admin"})
+    gone = running.person("leaver")
+    gone.post("/api/users/api-keys", {"label": "bot", "scopes": ["read"]})
+    left = gone.call("DELETE", "/api/users/profile")
+    assert left.status_code == 204, left.text
 
 
 def copied(folder: Path, to: Path) -> Path:

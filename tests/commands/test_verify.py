@@ -290,6 +290,85 @@ DAMAGES = {
         "DELETE FROM actions WHERE sequence = (SELECT max(sequence) FROM actions)",
     ),
     "an adjustment by another": ("I-31", "wallets", "UPDATE entries SET author = 'x' WHERE kind = 'adjustment'"),
+    "a notification of another price": (
+        "I-36",
+        "notifications",
+        'UPDATE notifications SET data = CAST(replace(CAST(data AS TEXT), \'"price":"100.00"\', \'"price":"1.00"\')'
+        " AS BLOB) WHERE kind = 'fill'",
+    ),
+    "a notification of another event": (
+        "I-33",
+        "notifications",
+        "UPDATE notifications SET origin = 'wallets/1' WHERE kind = 'order_closed'",
+    ),
+    "a notification of no event": ("I-33", "notifications", "UPDATE notifications SET origin = 'x' || origin"),
+    "a notification for another": (
+        "I-33",
+        "notifications",
+        "UPDATE notifications SET user_id = 'x' WHERE kind = 'wallet_changed'",
+    ),
+    "a message to another": (
+        "I-31",
+        "notifications",
+        "UPDATE notifications SET user_id = 'x' WHERE kind = 'message'",
+    ),
+    "a message that nobody sent": (
+        "I-31",
+        "notifications",
+        "INSERT INTO notifications SELECT 'z' || notification_id, user_id, kind, data, origin, created_at"
+        " FROM notifications WHERE kind = 'message'",
+    ),
+    "a message is lost": ("I-31", "notifications", "DELETE FROM notifications WHERE kind = 'message'"),
+    "a reading of nothing": ("I-36", "notifications", "UPDATE readings SET notification_id = 'x'"),
+    "preferences are lost": ("I-33", "notifications", "DELETE FROM preferences WHERE state = 'open'"),
+    "messages are turned off": ("I-33", "notifications", "UPDATE preferences SET kinds = 0 WHERE state = 'open'"),
+    "an address of who left": (
+        "I-33",
+        "notifications",
+        "UPDATE preferences SET email_address = 'x' WHERE state = 'gone'",
+    ),
+    "a name changes": ("I-33", "users", "UPDATE users SET name = 'Eve-Of-Now' WHERE name = 'Eve-Of-Old'"),
+    "a name is found as another": (
+        "I-33",
+        "users",
+        "UPDATE users SET name_key = 'eve-of-now' WHERE name = 'Eve-Of-Old'",
+    ),
+    "who left is back": ("I-33", "users", "UPDATE users SET status = 'active' WHERE status = 'deleted'"),
+    "who is there left": ("I-33", "users", "UPDATE users SET status = 'deleted' WHERE name = 'Eve-Of-Old'"),
+    "sessions that ended live again": (
+        "I-33",
+        "users",
+        "UPDATE users SET token_version = 0 WHERE name = 'Eve-Of-Old'",
+    ),
+    "a role was taken": (
+        "I-31",
+        "users",
+        "UPDATE users SET role = 'user' WHERE name = 'Eve-Of-Old'",
+    ),
+    "a role was not given": (
+        "I-31",
+        "users",
+        "UPDATE users SET role = 'admin', created_at = created_at + 86400000000 WHERE status = 'deleted'",
+    ),
+    "an event of a user without a row": ("I-31", "users", "DELETE FROM users WHERE name = 'Eve-Of-Old'"),
+    "a password is lost": (
+        "F10",
+        "users",
+        "DELETE FROM passwords WHERE user_id = (SELECT user_id FROM users WHERE name = 'Eve-Of-Old')",
+    ),
+    "a password of who left": (
+        "F10",
+        "users",
+        "INSERT INTO passwords SELECT user_id, '$argon2id$' FROM users WHERE status = 'deleted'",
+    ),
+    "a session of nobody": ("F10", "users", "UPDATE sign_ins SET user_id = 'x'"),
+    "a session of the future": ("F10", "users", "UPDATE sign_ins SET token_version = 99"),
+    "an API key of who left": (
+        "F10",
+        "users",
+        "INSERT INTO api_keys SELECT 'k', user_id, 'bot', 'read', '', 'bearer', zeroblob(32), 1"
+        " FROM users WHERE status = 'deleted'",
+    ),
     "a notification too early": ("I-36", "notifications", "UPDATE cursors SET sequence = 1"),
 }
 

@@ -96,7 +96,8 @@ DAMAGES = {
     "an API key's secret in plain": (
         "no secret is kept in plain",
         "users",
-        "INSERT INTO api_keys VALUES ('k', 'u', 'mine', 'read', '', 'bearer', x'706c61696e', 1)",
+        "INSERT INTO api_keys SELECT 'k', user_id, 'mine', 'read', '', 'bearer', x'706c61696e', 1"
+        " FROM users WHERE name = 'admin'",
     ),
 }
 

@@ -73,9 +73,17 @@ class Process(Reached):
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self.http = httpx.Client(base_url=self.url, timeout=30)
-        # in the order in which they were forked
-        self.parts = dict(zip(("services", "followers"), map(Part, self.children()), strict=False))
+        self.parts = self._parts()
         return self
+
+    def _parts(self) -> dict[str, Part]:
+        found = {}
+        # in the order in which they were forked
+        for name, process_id in zip(("services", "followers"), self.children(), strict=False):
+            # one that was to be killed may have ended since it was listed
+            with contextlib.suppress(ProcessLookupError):
+                found[name] = Part(process_id)
+        return found
 
     def children(self) -> list[int]:
         """The ids of the processes that it forked."""

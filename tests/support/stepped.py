@@ -17,7 +17,7 @@ from borsa.runtime.clock import SystemClock
 from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.writer import Writer
 from borsa.services.orders.model import AmendOrder, CancelOrder, ChangeMarket, PlaceOrder
-from borsa.services.users.model import User
+from borsa.services.users.model import Password, User
 from borsa.services.wallets.model import Deposit
 from borsa.settings import Settings
 
@@ -91,12 +91,13 @@ class Stepped:
     # people and their orders -----------------------------------------------------------------------------------------
 
     def user(self, name: str, **funds: int) -> str:
-        """A user who can't sign in (no password is hashed), with units of play money."""
+        """A user who can't sign in (no password has such a hash), with units of play money."""
         writer = self.writers["users"]
         user_id = f"user-{name}"
         writer._tx.begin()
         writer._tx.for_origin(Origin(f"register-{name}"))
         writer.memory.users.add(User(user_id, name, name, None, "user", "active", 0, writer._tx.now, writer._tx.now))
+        writer.memory.passwords.add(Password(user_id, "$argon2id$"))
         writer._tx.publish(UserCreated(user_id=user_id, user_name=name))
         writer._commit()
         self.settle()

@@ -17,10 +17,12 @@ from borsa.commands.audit import (
     ledger,
     lists,
     logs,
+    notifications,
     orders,
     seals,
     secrets,
     trades,
+    users,
 )
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.following import follow
@@ -37,6 +39,8 @@ CHECKS: tuple[Check, ...] = (
     *books.CHECKS,
     *logs.CHECKS,
     *followers.CHECKS,
+    *notifications.CHECKS,
+    *users.CHECKS,
     *lists.CHECKS,
     *actions.CHECKS,
     *secrets.CHECKS,

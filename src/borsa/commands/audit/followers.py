@@ -1,7 +1,6 @@
-"""The followers: portfolios hold what the wallets hold, and users are told once."""
+"""Portfolios: they hold what the wallets hold, and everybody has one."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -111,56 +110,9 @@ def prices_are_told(look: Look) -> Iterator[str]:
             yield f"{symbol}: the price is kept as {kept}, the last trade was at {told}"
 
 
-_REPEATED = """
-    SELECT n.origin, n.user_id, n.kind, count(*) FROM notifications.notifications n
-    WHERE n.origin IS NOT NULL GROUP BY n.origin, n.user_id, n.kind HAVING count(*) > 1
-"""
-_OF_ONE_USER = "SELECT count(*) FROM temp.executed WHERE 'trades/' || sequence = ? AND buyer_id = seller_id"
-
-
-def users_are_told_once(look: Look) -> Iterator[str]:
-    """One notification for each event, user and kind; two fills where both sides were the same user's."""
-    look.among("SELECT count(*) FROM notifications.notifications")
-    for origin, user_id, kind, told in look.wrong(_REPEATED):
-        if kind == "fill" and told == 2 and _is_of_one_user(look, origin):
-            continue
-        yield f"user {user_id} was told {told} times of {origin} ({kind})"
-
-
-def _is_of_one_user(look: Look, origin: Any) -> bool:
-    return bool(next(look.wrong(_OF_ONE_USER, origin))[0])
-
-
-def deliveries_are_of_notifications(look: Look) -> Iterator[str]:
-    """Whatever is sent to a user is a notification of theirs: its key has at most one for each channel."""
-    sql = """
-        SELECT d.notification_id, d.channel, d.user_id, n.user_id FROM notifications.deliveries d
-        LEFT JOIN notifications.notifications n ON n.notification_id = d.notification_id
-    """
-    for notification_id, channel, receiver, user_id in look.each(sql):
-        if receiver != user_id:
-            yield f"{notification_id} goes by {channel} to user {receiver}, and is told to {user_id or 'nobody'}"
-
-
-def nobody_is_told_early(look: Look) -> Iterator[str]:
-    """No notification of an event that was not applied."""
-    look.among("SELECT count(*) FROM notifications.notifications WHERE origin IS NOT NULL")
-    early = """
-        SELECT substr(origin, 1, instr(origin, '/') - 1), max(CAST(substr(origin, instr(origin, '/') + 1) AS INTEGER))
-        FROM notifications.notifications WHERE origin IS NOT NULL GROUP BY 1
-    """
-    for source, newest in look.wrong(early):
-        cursor = look.moment.cursor("notifications", source)
-        if newest > cursor:
-            yield f"somebody was told of {source}/{newest}, only {source}/{cursor} was applied"
-
-
 CHECKS = (
     Check("I-33", "default portfolios hold what the wallets hold", portfolios_hold_what_wallets_hold),
     Check("I-33", "every portfolio and holding is as it was last told", holdings_are_told, ("I-31",)),
     Check("I-33", "each user has one default wallet and portfolio", everybody_has_their_own),
     Check("I-33", "holdings are valued at the last trade", prices_are_told),
-    Check("I-36", "one notification for each event, user and kind", users_are_told_once),
-    Check("I-36", "what is sent is a notification of who gets it", deliveries_are_of_notifications),
-    Check("I-36", "nobody was told of what was not applied", nobody_is_told_early),
 )

@@ -213,18 +213,6 @@ def _said(change: BalanceChange) -> Told:
     return parse_signed(change.delta, SCALE), units(change.balance), units(change.available), units(change.held)
 
 
-def rows_are_events(look: Look) -> Iterator[str]:
-    """Users as rows and as events, default wallets and portfolios as rows and as events: as many of each."""
-    counts = """
-        SELECT 'user', user_id, subject FROM users.users FULL JOIN
-            (SELECT subject FROM users.log WHERE type = 'UserCreated') ON subject = user_id
-        WHERE user_id IS NULL OR subject IS NULL
-    """
-    look.among("SELECT count(*) FROM users.users")
-    for what, row, event in look.wrong(counts):
-        yield f"{what} {row or event} is {'a row without an event' if row else 'an event without a row'}"
-
-
 CHECKS = (
     Check("F10", "the database files are whole", files_are_whole),
     Check("I-30", "every log runs 1, 2, 3 ... and can be read", logs_are_dense),
@@ -236,7 +224,6 @@ CHECKS = (
         ("I-02",),
     ),
     Check("I-32", "what can happen once was told once", told_once),
-    Check("I-31", "each user's row has its event", rows_are_events),
     Check("I-34", "versions of wallets and portfolios only grow", versions_grow),
     Check("I-35", "nothing is told before its cause", causes_come_first),
     Check("I-35", "money moves for a trade or a release on the engine's word only", money_waits_for_the_engine),
