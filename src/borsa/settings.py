@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count, _about("Requests with one API key in a second, and as many DELETEs beside them")
     ] = 20_000
     orders_per_second: Annotated[Count, _about("Orders of one user in a second")] = 10_000
-    rows_per_second: Annotated[Count, _about("Rows of lists that one user may ask for in a second")] = 10_000
+    rows_per_second: Annotated[Count, _about("Rows of lists that one user may read in a second")] = 10_000
     unread_bytes_max: Annotated[
         Count, _about("Bytes of answers that may wait for their clients; beyond, whoever has most waiting is let go")
     ] = 64 * 1024 * 1024

@@ -116,6 +116,8 @@ class Endpoint:
             result = await route.handle(call)
         else:
             result = await route.handle(call, decode_body(self._decoder, body))
+        if isinstance(call.query, PageQuery):
+            means.limits.rows_of_user.charge(_caller(scope), len(result.data))
         if type(result) is Answered:
             encoded = result.body if isinstance(result.body, bytes) else encode(result.body)
             return Answered(encoded, result.status, result.headers)
@@ -164,7 +166,8 @@ class Endpoint:
         except ValueError as error:
             raise Refused("malformed_request", f"The query could not be read: {error}") from None
         if isinstance(query, PageQuery):
-            self._means.limits.rows_of_user.take(_caller(scope), query.limit)
+            # one more: nobody knows yet how many there will be
+            self._means.limits.rows_of_user.take(_caller(scope), 1)
         return query
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

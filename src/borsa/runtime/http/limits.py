@@ -65,16 +65,29 @@ class Budget:
 
     def take(self, who: str, count: int = 1) -> None:
         """Count something that somebody does; refused with `too_many_requests` when it is more than may be."""
+        since = self._since_the_window_began()
+        if self._taken.get(who, 0) + count > self._most:
+            rest = -((since - self._length) // SECOND_NS)
+            raise Refused("too_many_requests", f"At most {self._most} in {self._seconds} s", retryAfter=rest)
+        self._add(who, count)
+
+    def charge(self, who: str, count: int) -> None:
+        """Count what somebody had, where nobody could say before how much it is. When it is more than may be, they get
+        nothing for the rest of the window."""
+        self._since_the_window_began()
+        self._add(who, count)
+
+    def _since_the_window_began(self) -> int:
         window, since = divmod(self._clock.ticks(), self._length)
         if window != self._window:
             self._window, self._taken = window, {}
-        taken = self._taken.get(who, 0) + count
-        if taken > self._most:
-            rest = -((since - self._length) // SECOND_NS)
-            raise Refused("too_many_requests", f"At most {self._most} in {self._seconds} s", retryAfter=rest)
-        if taken == count and len(self._taken) >= TRACKED_MAX:
+        return since
+
+    def _add(self, who: str, count: int) -> None:
+        taken = self._taken.get(who)
+        if taken is None and len(self._taken) >= TRACKED_MAX:
             self._taken.clear()
-        self._taken[who] = taken
+        self._taken[who] = (taken or 0) + count
 
 
 @lru_cache(maxsize=4096)
