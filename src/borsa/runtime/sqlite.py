@@ -26,7 +26,7 @@ CACHE_KIB = 8 * 1024
 BUSY_MS = 5000
 """How long a connection waits for another's lock."""
 
-CHECKPOINT_PAGES = 10_000
+CHECKPOINT_PAGES = 4_000
 """Pages in the write-ahead log after which the writer moves them into the file."""
 
 LOST = (
