@@ -1,5 +1,6 @@
 """The single writer: one commit for many, all or nothing for each, and nobody hears before the disk has it."""
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,22 @@ def test_a_full_inbox_refuses_at_once(tmp_path: Path) -> None:
         assert stage.asker.of(2).code == "overloaded"
         stage.settle()
         assert stage.said() == {"w": 2}
+
+
+def test_refusals_for_overload_keep_nothing_of_those_who_were_told_before(tmp_path: Path) -> None:
+    """Raising it leaves the frames that it went through in it: one that all share would keep them for ever."""
+    with Stage(tmp_path, inbox_items_max=2) as stage:
+        for _ in range(2):
+            stage.ask(HowOften(word="w"))
+        depths = []
+        for at in range(3):
+            stage.ask(AskBeta(word="w"), at)
+            while stage.alpha.step():
+                pass
+            refused = stage.asker.of(at)
+            assert refused.code == "overloaded"
+            depths.append(sum(1 for _ in traceback.walk_tb(refused.__traceback__)))
+        assert len(set(depths)) == 1
 
 
 def test_for_what_passes_there_is_room_in_a_full_inbox_and_not_without_end(

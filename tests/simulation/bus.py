@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from borsa.errors import Refused
-from borsa.requests import HoldFunds, Request
-from borsa.runtime.bus import OVERLOADED, Listener, Once, Origin, Outcome, Replies
+from borsa.requests import HoldAll, HoldFunds, Request
+from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, Tail
 from borsa.runtime.store import Reader
@@ -28,7 +28,7 @@ TIMEOUT = 60_000
 LATE_MAX = 2 * TIMEOUT
 """In microseconds, in a world where time goes fast; where it goes slowly everything takes so many times as long."""
 
-TIMED_OUT = Refused("overloaded", "No answer came in time")
+NO_ANSWER = "No answer came in time"
 """What is told to who asked when no answer came."""
 
 Waiting = tuple[Replies, Any, str]
@@ -126,8 +126,12 @@ class SimBus:
 
     def _arrive_again(self, target: str, request: Request[Any], origin: Origin, number: int, once: Once | None) -> None:
         wallets = self._disks["wallets"].watch
-        if isinstance(request, HoldFunds) and isinstance(wallets, WatchedWallets) and request.hold_id in wallets.holds:
-            self._coverage.branches["hold asked for twice"] += 1
+        assert isinstance(wallets, WatchedWallets)
+        if isinstance(request, HoldFunds):
+            self._coverage.branches["hold asked for twice"] += request.hold_id in wallets.holds
+        elif isinstance(request, HoldAll):
+            known = any(each.hold_id in wallets.holds for each in request.holds)
+            self._coverage.branches["holds of a batch asked for twice"] += known
         self._arrive(target, request, origin, number, once)
 
     def answered(self, name: str, outcomes: Sequence[tuple[int, Outcome]]) -> None:
@@ -230,7 +234,7 @@ class SimBus:
             waiting = self._waiting.pop(number, None)
             if waiting is not None:
                 self._coverage.branches["request timed out"] += 1
-                waiting[0].deliver([(waiting[1], TIMED_OUT)])
+                waiting[0].deliver([(waiting[1], Refused("overloaded", NO_ANSWER))])
 
     def beat(self) -> None:
         """Say of every log that goes further than somebody was told that it does."""
@@ -260,10 +264,14 @@ class _Back:
         disk = self._bus._disks[self._name]
         if disk.watch.is_open:
             raise Broken(f"{self._name} answered before its commit was on disk")
-        if outcomes[0][1] is not OVERLOADED:
+        if not _is_overloaded(outcomes[0][1]):
             # a full inbox says so by itself, in the middle of what somebody else does
             disk.call("answer")
         self._bus.answered(self._name, outcomes)
+
+
+def _is_overloaded(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.code == "overloaded"
 
 
 class Port:

@@ -54,6 +54,10 @@ BRANCHES = (
     "request timed out",
     "answer repeated by its key",
     "order repeated by its client id",
+    "batch placed",
+    "batch placed in part",
+    "batch asked for again",
+    "holds of a batch asked for twice",
     "stop triggered",
     "cut off at the price band",
     "budget spent",
@@ -67,6 +71,13 @@ BRANCHES = (
     "user deleted",
     "user not empty",
     "wallet closed",
+    "signed in",
+    "signed in with an outdated password",
+    "signed out",
+    "password changed",
+    "role changed",
+    "refresh repeated in its grace",
+    "refresh token shown by two",
 )
 """Rare branches: each must have been taken."""
 

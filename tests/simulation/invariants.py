@@ -48,6 +48,11 @@ class Watch:
         """Is anything written that is not committed?"""
         return bool(self._open)
 
+    @property
+    def newest_time(self) -> int:
+        """The time of the newest event, in microseconds: the service never says that it is earlier."""
+        return self._time
+
     def wrote(self, text: str, rows: Rows) -> None:
         """Rows were written in the open transaction."""
         what = self._known.get(text)
@@ -334,33 +339,3 @@ _ESSENCE = Trade.__struct_fields__.index("status")
 
 def _values(trade: Trade) -> tuple[Any, ...]:
     return tuple(getattr(trade, name) for name in Trade.__struct_fields__)
-
-
-class WatchedUsers(Watch):
-    """Users: who is here, and who left."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.status: dict[str, str] = {}
-        self._looks = super().looks | {"insert users": self._listed}  # type: ignore[operator]
-
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
-
-    def _listed(self, rows: Rows) -> None:
-        for row in rows:
-            user_id, status = row[0], row[5]
-            gone = self.status.get(user_id) == "deleted" and status != "deleted"
-            check(not gone, "I-11", f"user {user_id} came back")
-            self._coverage.branches["user deleted"] += status == "deleted"
-            self.status[user_id] = status
-
-
-KINDS: Mapping[str, type[Watch]] = {
-    "wallets": WatchedWallets,
-    "orders": WatchedOrders,
-    "trades": WatchedTrades,
-    "users": WatchedUsers,
-}
-"""Services whose rows are judged; of the others, only the log and the cursors."""

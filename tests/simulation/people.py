@@ -15,15 +15,27 @@ from borsa.errors import Refused
 from borsa.requests import AgreeBlockTrade, CrossOrders, Done, Request, Requested
 from borsa.runtime.bus import Once, Origin, Outcome
 from borsa.runtime.codec import encode
-from borsa.services.orders.model import AmendOrder, CancelOrder, ChangeMarket, OrderState, PlaceOrder
+from borsa.services.orders.model import (
+    AmendOrder,
+    CancelAll,
+    Cancelling,
+    CancelOrder,
+    ChangeMarket,
+    Order,
+    OrderState,
+    Placements,
+    PlaceOrder,
+    PlaceOrders,
+)
 from borsa.services.portfolios.model import CreatePortfolio
 from borsa.services.trades.model import Annotate, BustTrade
-from borsa.services.users.model import DeleteUser, RegisterUser, User
+from borsa.services.users.model import DeleteUser, RefreshSession, RegisterUser, User
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet, Wallet
-from tests.simulation.bus import DOOR, TIMED_OUT, SimBus
+from tests.simulation.bus import DOOR, NO_ANSWER, SimBus
 from tests.simulation.coverage import Coverage
 from tests.simulation.invariants import Watch, check
-from tests.simulation.wishes import UNIT, Placed, Wishes
+from tests.simulation.trading import Placed
+from tests.simulation.wishes import UNIT, Wishes
 
 OF_ADMINS = (Adjust, AgreeBlockTrade, Annotate, BustTrade, ChangeMarket, CrossOrders)
 """What only admins may ask."""
@@ -45,7 +57,7 @@ class People(Wishes):
     def __init__(
         self, chance: random.Random, bus: SimBus, coverage: Coverage, watches: Mapping[str, Watch], admin_id: str
     ) -> None:
-        super().__init__(chance, watches, admin_id)
+        super().__init__(chance, coverage, watches, admin_id)
         self._bus = bus
         self._coverage = coverage
         self._asked: dict[int, Asked] = {}
@@ -93,20 +105,27 @@ class People(Wishes):
         for number, outcome in outcomes:
             asked = self._asked.pop(number)
             request = asked.request
-            if outcome is TIMED_OUT:
+            if isinstance(outcome, Refused) and outcome.detail == NO_ANSWER:
                 if asked.times < AGAIN_MAX and self._may_ask_again(asked):
                     self._again.append(asked)
+                    self._coverage.branches["batch asked for again"] += isinstance(request, PlaceOrders)
+                else:
+                    self.sessions.gave_up(request)
                 continue
             if asked.once is not None:
                 self._same_answer(asked, outcome)
             if isinstance(outcome, Refused):
-                self._coverage.refusals[outcome.code] += 1
                 self._refused(request, outcome)
             else:
                 _TAKES.get(type(request), _nothing)(self, request, outcome)
+                self.sessions.took(request, outcome)
 
     @staticmethod
     def _may_ask_again(asked: Asked) -> bool:
+        if isinstance(asked.request, PlaceOrders):
+            return all(each.client_order_id is not None for each in asked.request.orders)
+        if isinstance(asked.request, RefreshSession):
+            return True
         return asked.once is not None or getattr(asked.request, "client_order_id", None) is not None
 
     def _same_answer(self, asked: Asked, outcome: Outcome) -> None:
@@ -126,24 +145,52 @@ class People(Wishes):
         self._repeatable.append(asked)
 
     def _refused(self, request: Request[Any], refused: Refused) -> None:
-        branches = self._coverage.branches
         check(refused.code != "internal_error", "P0", "a deed broke", request)
-        branches["order lost against a tombstone"] += "too late" in refused.detail
-        branches["market halted"] += refused.code == "market_halted"
-        branches["user not empty"] += refused.code == "user_not_empty"
-        branches["bust refused"] += refused.code == "funds_gone"
+        if isinstance(request, PlaceOrders):
+            check(refused.status == 503, "P0", "a batch was refused for one of its orders", refused)
+        self._count(refused.code, refused.detail)
+        self.sessions.refused(request, refused)
+
+    def _count(self, code: str, detail: str) -> None:
+        branches = self._coverage.branches
+        self._coverage.refusals[code] += 1
+        branches["order lost against a tombstone"] += "too late" in detail
+        branches["market halted"] += code == "market_halted"
+        branches["user not empty"] += code == "user_not_empty"
+        branches["bust refused"] += code == "funds_gone"
 
     def _took_order(self, request: PlaceOrder, state: OrderState) -> None:
-        order = state.order
+        self._has(request, state.order)
+        if request.client_order_id is not None:
+            self._coverage.branches["order repeated by its client id"] += state.repeated
+            self._repeatable.append(Asked(request, None, 1))
+
+    def _has(self, request: PlaceOrder, order: Order) -> None:
         kept = self._orders.orders.get(order.order_id)
         check(kept is not None, "P1", "an order was answered, and is not on disk", order)
+        asked = request.user_id, request.symbol, request.side, request.client_order_id
+        got = order.user_id, order.symbol, order.side, order.client_order_id
+        check(asked == got, "P0", "somebody asked for one order, and was told of another", request, order)
         self._mine.append(Placed(order.order_id, order.user_id, order.symbol))
         if request.client_order_id is not None:
             key = request.user_id, request.client_order_id
             before = self._ids.setdefault(key, order.order_id)
             check(before == order.order_id, "P2", "a client id has two orders", key)
-            self._coverage.branches["order repeated by its client id"] += state.repeated
-            self._repeatable.append(Asked(request, None, 1))
+
+    def _took_orders(self, request: PlaceOrders, said: Placements) -> None:
+        for asked, placement in zip(request.orders, said.placements, strict=True):
+            if placement.order is not None:
+                self._has(asked, placement.order)
+            else:
+                assert placement.refusal is not None
+                self._count(placement.refusal.code, placement.refusal.detail)
+        placed = sum(each.order is not None for each in said.placements)
+        self._coverage.branches["batch placed"] += placed == len(request.orders)
+        self._coverage.branches["batch placed in part"] += 0 < placed < len(request.orders)
+
+    def _took_cancelling(self, _: CancelAll, said: Cancelling) -> None:
+        if said.rest is not None:
+            self._ask(said.rest)
 
     def _took_cancel(self, request: CancelOrder, _: OrderState) -> None:
         kept = self._orders.orders[request.order_id]
@@ -201,6 +248,8 @@ def _nothing(*_: Any) -> None:
 
 _TAKES: Mapping[type[Any], Callable[..., None]] = {
     PlaceOrder: People._took_order,
+    PlaceOrders: People._took_orders,
+    CancelAll: People._took_cancelling,
     CancelOrder: People._took_cancel,
     AmendOrder: People._took_amend,
     RegisterUser: People._took_user,

@@ -1,4 +1,4 @@
-"""Seeds that nobody ran before, for hours: make soak HOURS=8. What they came to is added to docs/operating/proof.md.
+"""Seeds that nobody ran before: make soak HOURS=8, or 0.25. What they came to is added to docs/operating/proof.md.
 
 Ends at its time, or at Ctrl-C, after the seeds that are under way; exit status 1 when a seed broke.
 """
@@ -107,7 +107,7 @@ def main() -> int:
     """What `make soak` runs."""
     options = argparse.ArgumentParser(prog="python -m tests.simulation.soak", description=__doc__)
     options.add_argument("--hours", type=float, default=1.0)
-    options.add_argument("--processes", type=int, default=2)
+    options.add_argument("--processes", type=int, default=2, help="seeds at a time")
     given = options.parse_args()
     soak = run(given.hours * 3600, given.processes)
     typer.echo(soak.news())

@@ -10,14 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from borsa.errors import Refusal
 from borsa.events import OrderClosed
 from borsa.runtime.log import Recorded
 from borsa.runtime.streams import Stream
 from borsa.runtime.transaction import Transaction
 from borsa.runtime.writer import Writer
-from borsa.services.orders import ORDERS
+from borsa.services.orders import ORDERS, placing
 from borsa.services.orders import handlers as orders
 from borsa.services.trades import handlers as trades
+from borsa.services.users import handlers as users
+from borsa.services.users import model as accounts
 from borsa.services.wallets import WALLETS, model
 from borsa.services.wallets import handlers as wallets
 from tests.simulation import chunks
@@ -145,15 +148,75 @@ def busts_are_given_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(trades, "_reverse", hasty)
 
 
+def holds_of_a_batch_are_mixed_up(patch: pytest.MonkeyPatch) -> None:
+    """Each order of a batch gets the hold of another one."""
+    held = placing._held
+
+    def mixed(begun: Any) -> Any:
+        outcomes = yield from held(begun)
+        return outcomes[::-1]
+
+    patch.setattr(placing, "_held", mixed)
+
+
+def one_refusal_spoils_a_batch(patch: pytest.MonkeyPatch) -> None:
+    """What is refused of one order is told to all of them."""
+    conclude = placing._conclude
+
+    def strict(tx: Transaction, memory: Any, begun: Any, answer: Any) -> Any:
+        if isinstance(answer, Refusal):
+            raise answer.refused
+        return conclude(tx, memory, begun, answer)
+
+    patch.setattr(placing, "_conclude", strict)
+
+
+def stolen_tokens_are_taken(patch: pytest.MonkeyPatch) -> None:
+    """Whatever refresh token a session ever had, it gives the next one."""
+    judge = accounts.judge_refresh
+
+    def kind(*given: Any) -> accounts.Refresh:
+        verdict = judge(*given)
+        return accounts.Refresh.REPEAT if verdict is accounts.Refresh.REUSE else verdict
+
+    patch.setattr(accounts, "judge_refresh", kind)
+
+
+def stolen_tokens_are_only_refused(patch: pytest.MonkeyPatch) -> None:
+    """A token that two people show does not end the session."""
+    judge = accounts.judge_refresh
+
+    def lenient(*given: Any) -> accounts.Refresh:
+        verdict = judge(*given)
+        return accounts.Refresh.INVALID if verdict is accounts.Refresh.REUSE else verdict
+
+    patch.setattr(accounts, "judge_refresh", lenient)
+
+
+def nobody_is_told_who_signed_out(patch: pytest.MonkeyPatch) -> None:
+    """A session ends, and the door goes on to believe in its access token."""
+    revoke = users._revoke
+
+    def silent(tx: Transaction, memory: Any, sign_in: Any, *, tell: bool = True) -> None:
+        revoke(tx, memory, sign_in, tell=False)
+
+    patch.setattr(users, "_revoke", silent)
+
+
 BUGS: Mapping[Break, str] = {
     no_tombstone_of_orders: "I-09|I-08|stream_halted in wallets|P0",
     lost_holds_come_back: "I-09|UNIQUE constraint failed: holds",
     repeated_events_are_applied: "stream_halted|I-",
-    gaps_are_not_noticed: "the books are at",
+    gaps_are_not_noticed: "the books are at|I-33",
     ended_orders_keep_their_holds: "I-08",
     answers_come_before_the_commit: "answered before its commit",
     events_leave_before_the_commit: "published before it was committed",
     savings_of_buyers_stay_held: "stream_halted in wallets|I-0[38]",
+    holds_of_a_batch_are_mixed_up: "I-03|I-08|P0|stream_halted",
+    one_refusal_spoils_a_batch: "a batch was refused for one of its orders",
+    stolen_tokens_are_taken: "a session that had ended went on|one that does not follow",
+    stolen_tokens_are_only_refused: "a token of a session that goes on was refused",
+    nobody_is_told_who_signed_out: "I-31: sessions ended, and nobody was told",
     busts_are_given_up: "I-12: each bust has one reversing entry",
 }
 """Each with what is said when it is found."""

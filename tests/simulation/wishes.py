@@ -1,79 +1,46 @@
-"""What people want, at random: they place, amend, cancel, pay in, leave; admins halt, cross, bust and adjust."""
+"""What people want, at random: they trade, pay in, come and leave; admins halt, cross, bust and adjust."""
 
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from borsa.markets import SHIPPED, Market, amount_text
-from borsa.requests import AgreeBlockTrade, CrossOrders, Request
+from borsa.markets import SHIPPED
+from borsa.requests import AgreeBlockTrade, CrossOrders
 from borsa.services.notifications.model import MarkRead, Preferences, SendMessage, SetPreferences
-from borsa.services.orders.model import AmendOrder, CancelAll, CancelOrder, ChangeMarket, PlaceOrder
+from borsa.services.orders.model import CancelAll, ChangeMarket
 from borsa.services.portfolios.model import CreatePortfolio, DeletePortfolio, RenamePortfolio
 from borsa.services.trades.model import Annotate, BustTrade, ReadDepth
 from borsa.services.users.model import ChangeUser, DeleteUser, RegisterUser
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet
-from tests.simulation.invariants import Watch, WatchedOrders, WatchedTrades, WatchedWallets
+from tests.simulation.access import WatchedUsers
+from tests.simulation.coverage import Coverage
+from tests.simulation.invariants import Watch
+from tests.simulation.sessions import Sessions
+from tests.simulation.trading import Trading
 
 UNIT = 10**8
-MIDDLE = {"BTC-USD": 10_000, "ETH-USD": 4_000, "SOL-USD": 2_000, "ETH-BTC": 5_000}
-"""Around which price they trade, in ticks."""
-
-LOTS = {"BTC-USD": 50_000, "ETH-USD": 10_000, "SOL-USD": 200, "ETH-BTC": 50}
-"""What one piece is, in lots."""
-
-REMEMBERED = 150
 
 NO_PASSWORD = "$argon2id$v=19$m=8,t=1,p=1$none$fits"
-"""Nobody signs in here, and to hash passwords would take most of the time."""
-
-PREVENTIONS = ("cancel_newest", "cancel_newest", "cancel_oldest", "cancel_both", "decrement", "none")
-KINDS = ("limit",) * 14 + ("market", "market", "stop", "stop_limit", "stop_limit")
-TIMES = ("gtc",) * 7 + ("ioc", "fok")
+"""What is kept of passwords: nobody shows one here, and to hash them would take most of the time."""
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """Which order, whose, and where."""
+class Wishes(Trading):
+    """Somebody's next wish."""
 
-    order_id: int
-    user_id: str
-    symbol: str
-
-
-class Wishes:
-    """Somebody's next wish, and what it takes to have one: whom and what there is, as far as people know."""
-
-    def __init__(self, chance: random.Random, watches: Mapping[str, Watch], admin_id: str) -> None:
-        self.placed = 0
-        self.users: list[str] = []
-        self._chance = chance
-        self._admin_id = admin_id
-        wallets, orders, trades = watches["wallets"], watches["orders"], watches["trades"]
-        assert isinstance(wallets, WatchedWallets)
-        assert isinstance(orders, WatchedOrders)
-        assert isinstance(trades, WatchedTrades)
-        self._wallets, self._orders, self._trades = wallets, orders, trades
-        markets = list(SHIPPED)
-        chance.shuffle(markets)
-        self._markets: list[Market] = markets[: chance.choice((1, 1, 2, 3))]
+    def __init__(self, chance: random.Random, coverage: Coverage, watches: Mapping[str, Watch], admin_id: str) -> None:
+        super().__init__(chance, watches, admin_id)
+        users = watches["users"]
+        assert isinstance(users, WatchedUsers)
+        self.sessions = Sessions(chance, coverage, users, self._ask, self._somebody)
         self._wealth = chance.choice(((100, 1_000, 50_000), (1_000, 50_000), (4, 30, 200)))
-        self._width = chance.choice((4, 12, 40))
-        self._mine: deque[Placed] = deque(maxlen=REMEMBERED)
-        self._extra_wallets: deque[tuple[str, str]] = deque(maxlen=10)
         self._portfolios: deque[str] = deque(maxlen=10)
         self._poor: list[str] = []
         self._leaving: list[str] = []
         self._halted: list[str] = []
-        self._number = 0
         deeds = self._deeds()
         self._acts = list(deeds)
         self._weights = [sum(list(deeds.values())[: at + 1]) for at in range(len(deeds))]
-
-    def _ask(self, request: Request[Any], *, keyed: bool = False) -> None:
-        """Put a question; `keyed`: under a new Idempotency-Key."""
-        raise NotImplementedError
 
     def _repeat(self) -> None:
         """Ask something again."""
@@ -83,6 +50,7 @@ class Wishes:
         style = self._chance.choice((1, 1, 3))
         return {
             self._place: 620,
+            self._place_many: 30,
             self._cancel: 130 * style,
             self._amend: 90 * style,
             self._repeat: 20,
@@ -100,6 +68,11 @@ class Wishes:
             self._portfolio: 4,
             self._notice: 4,
             self._annotate: 3,
+            self.sessions.sign_in: 8,
+            self.sessions.refresh: 14,
+            self.sessions.sign_out: 2,
+            self.sessions.change_password: 3,
+            self.sessions.change_role: 1,
         }
 
     def begin(self, number: int) -> None:
@@ -124,81 +97,6 @@ class Wishes:
             self._change_market()
         for deed in self._chance.choices(self._acts, cum_weights=self._weights, k=number):
             deed()
-
-    # placing -------------------------------------------------------------------------------------------------------
-
-    def _somebody(self) -> str:
-        return self._chance.choice(self.users) if self.users else self._admin_id
-
-    def _price(self, market: Market) -> int:
-        return max(1, MIDDLE[market.symbol] + self._chance.randrange(-self._width, self._width + 1))
-
-    def _quantity(self, market: Market) -> int:
-        chance = self._chance
-        lots = chance.randrange(1, 12) * LOTS[market.symbol]
-        return lots + chance.randrange(LOTS[market.symbol]) if chance.random() < 0.1 else lots
-
-    def _place(self) -> None:
-        chance = self._chance
-        self.placed += 1
-        market = chance.choice(self._markets)
-        kind = chance.choice(KINDS)
-        limited = kind in ("limit", "stop_limit")
-        side = chance.choice(("buy", "sell"))
-        user_id = self._somebody()
-        wallet_id = None
-        if self._extra_wallets and chance.random() < 0.03:
-            wallet_id, user_id = chance.choice(self._extra_wallets)
-        by_budget = not limited and side == "buy" and chance.random() < 0.8
-        post_only = limited and chance.random() < 0.08
-        client_id = None
-        if chance.random() < 0.3:
-            self._number += 1
-            client_id = f"c{self._number}"
-        quantity = self._quantity(market)
-        request = PlaceOrder(
-            user_id=user_id,
-            symbol=market.symbol,
-            side=side,
-            order_type=kind,
-            time_in_force="gtc" if post_only else chance.choice(TIMES),
-            post_only=post_only,
-            self_trade_prevention=chance.choice(PREVENTIONS),
-            quantity=None if by_budget else market.quantity_text(quantity),
-            price=market.price_text(self._price(market)) if limited else None,
-            stop_price=market.price_text(self._price(market)) if kind in ("stop", "stop_limit") else None,
-            quote_quantity=amount_text(market.quote, market.notional(self._price(market), quantity))
-            if by_budget
-            else None,
-            client_order_id=client_id,
-            wallet_id=wallet_id,
-            digest=client_id.encode() if client_id else None,
-        )
-        self._ask(request)
-
-    def _cancel(self) -> None:
-        if self._mine:
-            order = self._chance.choice(self._mine)
-            self._ask(CancelOrder(order_id=order.order_id, user_id=self._chance.choice((order.user_id, None))))
-
-    def _cancel_all(self) -> None:
-        market = self._chance.choice([*self._markets, None])
-        self._ask(CancelAll(user_id=self._somebody(), symbol=market.symbol if market else None))
-
-    def _amend(self) -> None:
-        if not self._mine:
-            return
-        order = self._chance.choice(self._mine)
-        market = next(each for each in SHIPPED if each.symbol == order.symbol)
-        what = self._chance.randrange(3)
-        request = AmendOrder(
-            order_id=order.order_id,
-            user_id=order.user_id,
-            quantity=market.quantity_text(self._quantity(market)) if what else None,
-            price=market.price_text(self._price(market)) if what != 1 else None,
-            version=None,
-        )
-        self._ask(request)
 
     # money ---------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -12,24 +12,30 @@ from typing import Any, Self
 import apsw
 
 from borsa import app
-from borsa.commands.audit.check import Look
-from borsa.commands.audit.following import follow
-from borsa.commands.audit.moment import Moment
-from borsa.commands.verify import CHECKS, follows
 from borsa.runtime.store import StorageBroken, StorageFull
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
+from tests.simulation import verdict
+from tests.simulation.access import WatchedUsers
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
 from tests.simulation.coverage import PORTS, Coverage
 from tests.simulation.disk import Crashed, Disk, connect, copied
-from tests.simulation.invariants import KINDS, Broken, Watch, WatchedOrders, WatchedUsers, WatchedWallets, check
+from tests.simulation.invariants import Broken, Watch, WatchedOrders, WatchedTrades, WatchedWallets
 from tests.simulation.people import People
 from tests.simulation.scene import PASSWORD, folder, heard, template
 
 NAMES = tuple(service.name for service in app.SERVICES)
 SERVICES = {service.name: service for service in app.SERVICES}
 ORDERS = 1_000
+
+KINDS: Mapping[str, type[Watch]] = {
+    "wallets": WatchedWallets,
+    "orders": WatchedOrders,
+    "trades": WatchedTrades,
+    "users": WatchedUsers,
+}
+"""Services whose rows are judged; of the others, only the log and the cursors."""
 
 TURN = ("orders", "wallets", "orders", "trades", "users")
 FOLLOWERS = ("portfolios", "notifications")
@@ -83,10 +89,11 @@ class World:
         self._logged: list[dict[str, Any]] = []
         self._remember_template()
         self.people = People(self._chance, self.bus, self.coverage, self.watches, self._admin())
+        self.people.sessions.grace_seconds = self._settings.refresh_grace_seconds
         self._trouble = self._chance.choice((0.003, 0.01, 0.03, 0.1))
         self._burst = self._chance.choice((8, 30, 60, 100))
         # so many misfortunes in a run, whether it has many rounds or few
-        self._danger = self._chance.choice((5, 15, 30)) * self._burst / (3 * orders)
+        self._danger = self._chance.choice((5, 15, 30)) * self._burst / (2 * orders)
         self.bus.trouble = self._chance.choice((0.0, self._trouble))
         self._orderly = self._chance.random() < 0.5
 
@@ -104,13 +111,14 @@ class World:
             inbox_items_max=chance.choice((150, 20_000, 20_000)),
             cached_records_max=chance.choice((10, 300, 50_000)),
             open_orders_max=chance.choice((30, 10_000)),
+            refresh_grace_seconds=chance.choice((0, 1, 10)),
             kernel=chance.choice(("", "", "", "naive")),
         )
 
     def _remember_template(self) -> None:
         for name in NAMES:
             with closing(apsw.Connection(str(self._databases[name].path))) as connection:  # type: ignore[attr-defined]
-                for table in ("users", "wallets", "orders", "log", "cursors"):
+                for table in ("users", "passwords", "wallets", "orders", "log", "cursors"):
                     if table in SERVICES[name].tables.tables:
                         rows = connection.execute(f"SELECT * FROM {table}").fetchall()
                         self.watches[name].wrote(f"INSERT INTO {table}", rows)
@@ -148,10 +156,11 @@ class World:
             while self.people.placed < self._orders:
                 self._round()
             self._calm()
-            self._judge()
+            verdict.judge(self.watches, self.people)
             self._start_again()
-            self._judge()
-        self._audit()
+            verdict.judge(self.watches, self.people)
+        self._repair_snapshots()
+        verdict.audit(self._folder)
         self.coverage.totals["orders"] += self.people.placed
         self.coverage.totals["runs"] += 1
         self.coverage.totals["events"] += sum(watch.log_end for watch in self.watches.values())
@@ -361,39 +370,6 @@ class World:
             if quiet > 3:
                 return
         raise Broken(f"I-43: not quiet after {QUIET_TRIES_MAX} tries")
-
-    def _judge(self) -> None:
-        wallets, orders, users = self.watches["wallets"], self.watches["orders"], self.watches["users"]
-        assert isinstance(wallets, WatchedWallets)
-        assert isinstance(orders, WatchedOrders)
-        assert isinstance(users, WatchedUsers)
-        for consumer, source in follows():
-            at, end = self.watches[consumer].cursors.get(source, 0), self.watches[source].log_end
-            check(at == end, "I-43", f"{consumer} is at {at} of {end} of {source}")
-        live = {str(order.order_id) for order in orders.orders.values() if not order.is_closed}
-        for order in orders.orders.values():
-            waits = order.status == "pending" or (not order.is_closed and (order.amending or order.cancel_requested))
-            check(not waits, "I-43", "an order still waits for the engine", order)
-        held = {hold.hold_id for hold in wallets.holds.values() if hold.remaining}
-        check(held == live, "I-08", "holds without orders, and orders without holds", sorted(held ^ live))
-        for user_id, status in users.status.items():
-            wallet_id = wallets.default_of.get(user_id)
-            check(wallet_id is not None, "I-43", f"user {user_id} has no default wallet")
-            check(status in ("active", "deleted"), "I-43", f"user {user_id} is {status}")
-            closed = wallets.wallets[str(wallet_id)][1] == "closed"
-            check(closed == (status == "deleted"), "I-43", f"user {user_id} is {status}, the wallet closed: {closed}")
-        self.people.judge(users.status)
-
-    def _audit(self) -> None:
-        """The audit of `borsa verify`, over the files."""
-        self._repair_snapshots()
-        with Moment(self._folder, follows()) as moment:
-            moment.fix()
-            check(moment.is_quiet, "I-43", "the files are not quiet", moment.lagging())
-            witness = follow(moment)
-            for each in CHECKS:
-                breaches = list(each.breaches(Look(moment, witness)))
-                check(not breaches, each.id, each.says, breaches[:5])
 
 
 def simulate(seed: int, orders: int = ORDERS) -> tuple[str, Coverage]:

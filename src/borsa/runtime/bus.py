@@ -69,8 +69,11 @@ class Bus(Protocol):
         """Follow the committed events of a source from now on."""
 
 
-OVERLOADED = Refused("overloaded")
-"""What a request is told when a service's inbox is full."""
+def overloaded() -> Refused:
+    """What a request is told when a service's inbox is full: each its own, for what is raised keeps where it was."""
+    return Refused("overloaded")
 
-STORAGE_FULL = Refused("storage_full")
-"""What a request is told when there is no room to write what it changes."""
+
+def storage_full() -> Refused:
+    """What a request is told when there is no room to write what it changes: each its own."""
+    return Refused("storage_full")

@@ -10,6 +10,7 @@ one of its later digests was noted elsewhere.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -51,8 +52,7 @@ class Chain:
     def __init__(self, session: Session, seals: sa.Table, *journals: Journal[Any]) -> None:
         self._journals = journals
         self._seals = session.journal_of(seals, _as_it_is)
-        newest = Statement(sa.select(seals.c.digest).order_by(seals.c.last_id.desc()).limit(1))
-        rows = session.peek(newest)
+        rows = session.peek(_newest(seals))
         self._digest: bytes = rows[0][0] if rows else GENESIS
         session.chains.append(self)
 
@@ -64,6 +64,11 @@ class Chain:
         numbered = written[0]
         self._digest = sealed(self._digest, written)
         self._seals.append((numbered[-1][0], numbered[0][0], sum(map(len, written)), self._digest))
+
+
+@cache
+def _newest(seals: sa.Table) -> Statement:
+    return Statement(sa.select(seals.c.digest).order_by(seals.c.last_id.desc()).limit(1))
 
 
 def _as_it_is(row: Row) -> Row:

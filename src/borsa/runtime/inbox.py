@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from borsa.requests import Request
-from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Once, Origin, Outcome, Replies, overloaded
 from borsa.runtime.service import Asking
 from borsa.runtime.session import Session
 from borsa.runtime.turns import Turns
@@ -80,7 +80,7 @@ class Inbox:
                 self._weight += question.weight
                 self._weight_of[question.user] = own + question.weight
         if not fits:
-            question.replies.deliver([(question.token, OVERLOADED)])
+            question.replies.deliver([(question.token, overloaded())])
             return
         self._items.append(question)
         self._wake()

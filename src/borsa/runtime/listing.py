@@ -7,6 +7,7 @@ them. It is a log-structured merge-tree of two levels (O'Neil, Cheng, Gawlick an
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ class Listing:
         self._item = item
         self.table = strict_table(name, metadata, *self._columns(kind, owner, item), by_key=True)
         self.recent = strict_table(f"{name}_recent", metadata, *self._columns(kind, item, owner), by_key=True)
+        self.any = Statement(sa.select(*self.recent.c).limit(1))
 
     def _columns(self, kind: Any, *names: str) -> list[sa.Column[Any]]:
         return [
@@ -55,8 +57,8 @@ class List:
     def __init__(self, listing: Listing, session: Session) -> None:
         self._session = session
         self._rows = session.journal_of(listing.recent, _as_it_is)
-        self._any = Statement(sa.select(*listing.recent.c).limit(1))
-        self._moving = listing.moving(session.dialect)
+        self._any = listing.any
+        self._moving = _moving(listing, session.dialect)
         session.lists.append(self)
 
     def add(self, item: Any, owner: str) -> None:
@@ -68,6 +70,11 @@ class List:
         if self._session.peek(self._any):
             for statement in self._moving:
                 self._session.run(statement)
+
+
+@cache
+def _moving(listing: Listing, dialect: Dialect) -> Sequence[Statement]:
+    return listing.moving(dialect)
 
 
 def _as_it_is(row: Row) -> Row:

@@ -1,5 +1,6 @@
 """Schema changes: Alembic revisions in `migrations/` of each service, applied at start, all or nothing."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def migrate(service: str, engine: sa.Engine, metadata: sa.MetaData) -> None:
             environment.run_migrations()
 
 
+@cache
 def head(service: str) -> str:
     """The newest revision of a service."""
     return ScriptDirectory.from_config(configuration(service)).get_current_head() or ""

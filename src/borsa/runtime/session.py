@@ -6,6 +6,7 @@ goes on. Reads that are not by primary key flush first, so that they see what wa
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -55,6 +56,7 @@ class Session:
         self._cached_max = cached_records_max
         self._records: list[Records[Any]] = []
         self._journals: list[Journal[Any]] = []
+        self._remembered: list[Remembered[Any, Any]] = []
         self.lists: list[Settled] = []
         self.chains: list[Sealing] = []
         self._undo: list[tuple[Callable[[Any, Any], None], Any, Any]] = []
@@ -84,8 +86,10 @@ class Session:
         return made
 
     def remembered(self, known: dict[K, V], keys_max: int | None = None) -> "Remembered[K, V]":
-        """A mapping in memory that follows from the tables; beyond `keys_max` the oldest keys are forgotten."""
-        return Remembered(self, known, keys_max)
+        """A mapping in memory that follows from the tables; beyond `keys_max` a commit forgets the oldest keys."""
+        made = Remembered(self, known, keys_max)
+        self._remembered.append(made)
+        return made
 
     def grouped(self, pairs: Iterable[tuple[K, V]]) -> "Grouped[K, V]":
         """Members by group in memory, that follow from the tables."""
@@ -145,6 +149,8 @@ class Session:
         self._sent = False
         for table in self._records:
             table.trim()
+        for remembered in self._remembered:
+            remembered.trim()
 
     def close(self) -> None:
         """Forget what is not committed, and end the connection."""
@@ -168,7 +174,7 @@ class Records(Generic[R]):
         self._new: set[Any] = set()
         self._select = select_by_key(table)
         self._delete = delete_by_key(table)
-        self._insert = Statement(sa.insert(table))
+        self._insert = insert_row(table)
         self._upsert = upsert(table, connection.dialect)
 
     def get(self, key: Any) -> R | None:
@@ -265,14 +271,18 @@ class Remembered(Generic[K, V]):
         """Know this of a key from now on; None is to know nothing."""
         self._session.staged(self._set, key, self._known.get(key))
         self._set(key, value)
-        if self._keys_max is not None and len(self._known) > self._keys_max:
-            del self._known[next(iter(self._known))]
 
     def _set(self, key: K, value: V | None) -> None:
         if value is None:
             self._known.pop(key, None)
         else:
             self._known[key] = value
+
+    def trim(self) -> None:
+        """Forget the oldest keys, when there are too many: after a commit, for before it nothing else knows them."""
+        if self._keys_max is not None:
+            for key in list(islice(self._known, max(0, len(self._known) - self._keys_max))):
+                del self._known[key]
 
     def items(self) -> Iterable[tuple[K, V]]:
         """Everything that is known, the oldest first."""

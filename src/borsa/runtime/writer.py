@@ -16,7 +16,7 @@ from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
-from borsa.runtime.bus import STORAGE_FULL, Bus, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Bus, Once, Origin, Outcome, Replies, storage_full
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Inbox, Item, Question, Suspended
 from borsa.runtime.log import DeadLetter, Recorded, newest
@@ -170,7 +170,7 @@ class Writer:
             self._attempt(suspended.origin, suspended.question, self._advance, suspended, outcome)
         elif suspended.question is not None:
             # there was no room meanwhile: what it began on is forgotten
-            self._say(suspended.question, STORAGE_FULL)
+            self._say(suspended.question, storage_full())
 
     def _many_for(self, item: Item) -> Many | None:
         return self._many.get(type(item.request)) if isinstance(item, Question) else None
@@ -369,7 +369,7 @@ class Writer:
         for item in items:
             question = item if isinstance(item, Question) else item[0].question
             if question is not None:
-                self._say(question, STORAGE_FULL)
+                self._say(question, storage_full())
         self._deliver()
 
     def _has_room_again(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from borsa.errors import Refused
 from borsa.requests import ReverseTrade
-from borsa.runtime.bus import OVERLOADED
+from borsa.runtime.bus import overloaded
 from borsa.services.trades.model import BUSTED, BUSTING, EXECUTED, BustTrade
 from tests.support.stepped import Outcomes, Stepped, cancel, limit
 
@@ -25,7 +25,7 @@ class Unreliable:
     def ask(self, request: Any, origin: Any, replies: Any, token: Any, once: Any = None) -> None:
         if isinstance(request, ReverseTrade):
             self.kept.append(lambda: self._bus.ask(request, origin, Outcomes(), token, once))
-            replies.deliver([(token, OVERLOADED)])
+            replies.deliver([(token, overloaded())])
         else:
             self._bus.ask(request, origin, replies, token, once)
 

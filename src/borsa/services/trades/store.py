@@ -1,6 +1,7 @@
 """The memory of trades: the engine, the rows of its trades, its snapshots, and what the door reads."""
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +20,6 @@ _log = structlog.get_logger("borsa")
 _t, _s = tables.TRADES, tables.SNAPSHOTS
 
 _SNAPSHOTS = Statement(sa.select(_s).order_by(_s.c.sequence.desc()))
-_OLDER_SNAPSHOTS = sa.select(_s.c.sequence).order_by(_s.c.sequence.desc())
 _BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
@@ -33,6 +33,12 @@ _EXECUTED_BETWEEN = Statement(
 )
 
 
+@cache
+def _forgetting(kept: int) -> Statement:
+    newest = sa.select(_s.c.sequence).order_by(_s.c.sequence.desc()).limit(kept)
+    return Statement(sa.delete(_s).where(_s.c.sequence.not_in(newest)))
+
+
 class Memory:
     """What the handlers work on."""
 
@@ -44,8 +50,7 @@ class Memory:
         self.trades = session.records(_t, Trade)
         # rows of many megabytes: written, and not kept in memory
         self._snapshots = session.journal(_s, Snapshot)
-        kept = _OLDER_SNAPSHOTS.limit(settings.snapshots_kept - 1)
-        self._forget_snapshots = Statement(sa.delete(_s).where(_s.c.sequence.not_in(kept)))
+        self._forget_snapshots = _forgetting(settings.snapshots_kept - 1)
         self._session = session
         self._of_user = tables.TRADES_OF_USER.opened(session)
 

@@ -22,7 +22,7 @@ from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import Type, hash_secret_raw
 
 from borsa.errors import Refused
-from borsa.runtime.bus import OVERLOADED, Once
+from borsa.runtime.bus import Once, overloaded
 from borsa.services.users.guessable import weakness
 
 MEMORY_KIB = 19_456
@@ -120,7 +120,7 @@ class SlowLane:
         """What `act` gives; refused with `overloaded` when so many wait already."""
         with self._lock:
             if self._taken >= waiting_max:
-                raise OVERLOADED
+                raise overloaded()
             self._taken += 1
         future = self._thread.submit(act, *args, **kwargs)
         future.add_done_callback(self._done)
