@@ -27,6 +27,7 @@ from borsa.services.trades.model import (
     Trade,
 )
 from borsa.services.trades.outcomes import Fill
+from borsa.services.trades.snapshots import EVENTS_A_PIECE, PIECES_WRITTEN_A_SWEEP
 from borsa.services.trades.store import Memory
 
 _log = structlog.get_logger("borsa")
@@ -49,7 +50,14 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
                 memory.add_trade(publishing.row_of(outcome, tx.now))
             tx.publish(publishing.event_of(outcome))
     if memory.is_snapshot_due():
-        memory.save_snapshot(tx.now)
+        memory.take_snapshot(tx.now)
+    memory.snapshots.write(1 + len(events) // EVENTS_A_PIECE)
+
+
+def keep_snapshots(_: Transaction, memory: Memory) -> None:
+    """Go on with a snapshot although nobody orders, and remove what is left of the oldest ones."""
+    memory.snapshots.write(PIECES_WRITTEN_A_SWEEP)
+    memory.snapshots.forget()
 
 
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:
