@@ -65,6 +65,7 @@ class Books:
 
     def take(self) -> None:
         self.memory.take_snapshot(now=7)
+        self.memory.complete_snapshot()
 
     def commit(self) -> None:
         """With where the books are."""

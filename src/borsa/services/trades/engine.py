@@ -142,10 +142,11 @@ class Engine:
         bids, asks = self.kernel.depth(market.number, levels)
         return self.books.sequences.get(symbol, 0), _texts(market, bids), _texts(market, asks)
 
-    def save(self) -> tuple[bytes | bytearray, ...]:
+    def save(self, kernel: bytes | None = None) -> tuple[bytes | bytearray, ...]:
         """The whole state: together these are what `load` takes, until the next call overwrites them. They are apart,
-        and in the same memory again, as new memory for them takes longer than writing them."""
-        kernel = self.kernel.snapshot()
+        and in the same memory again, as new memory for them takes longer than writing them. `kernel`: the kernel's own
+        half, where that was taken before."""
+        kernel = self.kernel.snapshot() if kernel is None else kernel
         _ENCODER.encode_into(self.books, self._saved)
         return _PAIR + len(kernel).to_bytes(4, "big"), kernel, self._saved
 

@@ -41,6 +41,7 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
     """Apply events of the orders log to the books, and publish what came of each."""
     if events[0].sequence != memory.applied + 1:
         raise ValueError(f"the books are at {memory.applied}, the next event is {events[0].sequence}")
+    memory.complete_snapshot()
     outcomes = memory.engine.apply(inputs_of(events))
     memory.applied = events[-1].sequence
     for recorded, told in zip(events, outcomes, strict=True):
@@ -56,8 +57,10 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
 
 def keep_snapshots(_: Transaction, memory: Memory) -> None:
     """Go on with a snapshot although nobody orders, and remove what is left of the oldest ones."""
-    memory.snapshots.write(PIECES_WRITTEN_A_SWEEP)
+    # first: it spares the one that was taken last, which may have got its head in this very transaction
     memory.snapshots.forget()
+    memory.complete_snapshot()
+    memory.snapshots.write(PIECES_WRITTEN_A_SWEEP)
 
 
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:

@@ -39,6 +39,7 @@ class Memory:
         self.engine = Engine(self.settings.kernel)
         self.applied = 0
         self.saved = 0
+        self._half: tuple[int, bytes] | None = None
         self.trades = session.records(_t, Trade)
         self.snapshots = Snapshots(session, settings)
         self._session = session
@@ -79,12 +80,19 @@ class Memory:
     def is_snapshot_due(self) -> bool:
         """Would a start replay too much? The more orders are open, the more a snapshot costs, and the rarer it is."""
         apart = max(self.settings.snapshot_events, len(self.engine.books.live) // 2)
-        return self.applied - self.saved >= apart and not self.snapshots.is_writing
+        return self.applied - self.saved >= apart and self._half is None and not self.snapshots.is_writing
 
     def take_snapshot(self, now: int) -> None:
-        """Take the engine's state as it is now; it is written bit by bit."""
-        self.snapshots.take(self.applied, now, len(self.engine.books.live), self.engine.save())
+        """Take the engine's state as it is now. Both halves of it in one step would keep everybody waiting for twice as
+        long: `complete_snapshot` takes the other one, before anything changes it."""
+        self._half = now, self.engine.kernel.snapshot()
         self.saved = self.applied
+
+    def complete_snapshot(self) -> None:
+        """Take what is left to take, if a snapshot was begun; from now on it is written piece by piece."""
+        if self._half is not None:
+            (now, kernel), self._half = self._half, None
+            self.snapshots.take(self.applied, now, len(self.engine.books.live), self.engine.save(kernel))
 
     def executed_between(self, first: int, end: int) -> list[Trade]:
         """The trades with ids from `first` to before `end`."""

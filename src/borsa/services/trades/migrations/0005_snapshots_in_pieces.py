@@ -36,11 +36,13 @@ def upgrade() -> None:
     op.execute("DELETE FROM snapshots")
     op.drop_column("snapshots", "body")
     if newest is not None:
-        _put(connection, *newest)
+        _put(*newest)
 
 
 def _newest_whole(connection: sa.Connection) -> tuple[int, int, int, bytes] | None:
-    columns = [sa.column(name) for name in ("sequence", "taken_at", "orders", "digest", "body")]
+    columns: list[sa.ColumnClause[Any]] = [
+        sa.column(name) for name in ("sequence", "taken_at", "orders", "digest", "body")
+    ]
     snapshots = sa.select(*columns).select_from(sa.table("snapshots")).order_by(columns[0].desc())
     for sequence, taken_at, orders, digest, body in connection.execute(snapshots):
         if hashlib.sha256(body).digest() == digest:
@@ -52,15 +54,15 @@ def _newest_whole(connection: sa.Connection) -> tuple[int, int, int, bytes] | No
     return None
 
 
-def _put(connection: sa.Connection, sequence: int, taken_at: int, orders: int, body: bytes) -> None:
+def _put(sequence: int, taken_at: int, orders: int, body: bytes) -> None:
     bodies = [body[at : at + PIECE_BYTES] for at in range(0, len(body), PIECE_BYTES)]
     pieces = sa.table("snapshot_pieces", *map(sa.column, ("sequence", "number", "body")))
-    for number, piece in enumerate(bodies):
-        connection.execute(pieces.insert().values(sequence=sequence, number=number, body=piece))
+    rows = [{"sequence": sequence, "number": number, "body": piece} for number, piece in enumerate(bodies)]
+    op.bulk_insert(pieces, rows)
     digests = b"".join(hashlib.sha256(piece).digest() for piece in bodies)
     digest = hashlib.sha256(b"%d %d %d " % (sequence, taken_at, orders) + digests).digest()
     heads = sa.table("snapshots", *map(sa.column, ("sequence", "taken_at", "orders", "digest")))
-    connection.execute(heads.insert().values(sequence=sequence, taken_at=taken_at, orders=orders, digest=digest))
+    op.bulk_insert(heads, [{"sequence": sequence, "taken_at": taken_at, "orders": orders, "digest": digest}])
 
 
 def _without_names(body: bytes) -> bytes:
