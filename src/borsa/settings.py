@@ -117,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_events: Annotated[
         Count, _about("Events of the orders log between two snapshots; half of the open orders, where that is more")
     ] = 50_000
+    snapshot_piece_bytes: Annotated[Count, _about("Bytes of a snapshot that one commit writes")] = 262_144
     snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
     kernel: Annotated[

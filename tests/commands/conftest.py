@@ -14,7 +14,7 @@ from tests.support.running import Running
 def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
     """A folder in which everything happened, and what verify said of it: running, and stopped."""
     folder = tmp_path_factory.mktemp("verify") / "data"
-    with Running(folder, snapshot_events=10, price_band_ppm=900_000) as running:
+    with Running(folder, snapshot_events=10, snapshot_piece_bytes=500, price_band_ppm=900_000) as running:
         everything_happens(running)
         said_running = verify.run(running.settings)
     return folder, said_running, verify.run(Settings(data=str(folder)))

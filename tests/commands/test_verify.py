@@ -196,7 +196,9 @@ DAMAGES = {
         "trades",
         "DELETE FROM log WHERE sequence = (SELECT max(sequence) FROM log WHERE type = 'OrderOpened')",
     ),
-    "a snapshot is damaged": ("I-22", "trades", "UPDATE snapshots SET body = zeroblob(length(body))"),
+    "a snapshot is damaged": ("I-22", "trades", "UPDATE snapshot_pieces SET body = zeroblob(length(body))"),
+    "a piece of a snapshot is lost": ("I-22", "trades", "DELETE FROM snapshot_pieces WHERE number = 1"),
+    "a snapshot says another time": ("I-22", "trades", "UPDATE snapshots SET taken_at = taken_at + 1"),
     "an ioc order rests": (
         "I-24",
         "orders",

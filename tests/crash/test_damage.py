@@ -77,7 +77,7 @@ def session() -> Session:
 def killed(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a session in it, in its write-ahead logs as a kill leaves them."""
     folder = tmp_path_factory.mktemp("killed") / "data"
-    with Process(folder, processes="1", snapshot_events="5") as process:
+    with Process(folder, processes="1", snapshot_events="5", snapshot_piece_bytes="700") as process:
         session.go_on(process)
         until(lambda: session.state(process)["alice"]["told"], "the followers")
         process.kill()

@@ -52,6 +52,7 @@ BRANCHES = (
     "gap repaired",
     "snapshot loaded",
     "snapshot passed over",
+    "snapshot cut off",
     "log replayed at a start",
     "request timed out",
     "answer repeated by its key",

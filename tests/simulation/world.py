@@ -48,6 +48,8 @@ ROOM_MICROSECONDS = 2_000_000
 WRONG = ("handler_failed", "stream_halted", "event_set_aside")
 """What a service must never have to say of itself."""
 
+_SET_PIECE = "UPDATE snapshot_pieces SET body = ? WHERE sequence = ? AND number = ?"
+
 
 class World:
     """One run: `run` raises Broken when anything does not hold."""
@@ -85,7 +87,7 @@ class World:
         self._down: dict[str, int] = {}
         self._paused: dict[str, int] = {}
         self._mending: list[tuple[int, Callable[[], None]]] = []
-        self._damaged: dict[int, bytes] = {}
+        self._damaged: dict[tuple[int, int], bytes] = {}
         self._logged: list[dict[str, Any]] = []
         self._remember_template()
         self.people = People(self._chance, self.bus, self.coverage, self.watches, self._admin())
@@ -103,6 +105,7 @@ class World:
             admin_password=PASSWORD,
             data=str(self._folder),
             snapshot_events=chance.choice((40, 200, 1_000)),
+            snapshot_piece_bytes=chance.choice((500, 5_000, 262_144)),
             fetch_events_max=chance.choice((7, 60, 1_000)),
             stream_events_max=chance.choice((30, 20_000, 20_000)),
             unconfirmed_hold_seconds=chance.choice((0, 1, 5)),
@@ -255,6 +258,7 @@ class World:
             return
         self._writers[name] = writer
         if name == "trades":
+            self.coverage.branches["snapshot cut off"] += self._has_loose_pieces()
             self.coverage.branches["snapshot loaded"] += writer.memory.saved > 0
             self.coverage.branches["log replayed at a start"] += writer.memory.applied > writer.memory.saved
         self._read_log()
@@ -286,22 +290,28 @@ class World:
 
     def _damage_snapshot(self) -> None:
         with closing(apsw.Connection(str(self._databases["trades"].path))) as trades:  # type: ignore[attr-defined]
-            found = trades.execute("SELECT sequence, body FROM snapshots ORDER BY sequence DESC LIMIT 1").fetchone()
-            if found is not None and found[0] not in self._damaged:
-                sequence, body = found
+            pieces = trades.execute(
+                "SELECT sequence, number, body FROM snapshot_pieces"
+                " WHERE sequence = (SELECT max(sequence) FROM snapshots) ORDER BY number"
+            ).fetchall()
+            if pieces and not any(sequence == pieces[0][0] for sequence, _ in self._damaged):
+                sequence, number, body = self._chance.choice(pieces)
                 at = self._chance.randrange(len(body))
                 worse = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-                trades.execute("UPDATE snapshots SET body = ? WHERE sequence = ?", (worse, sequence))
-                self._damaged[sequence] = body
+                trades.execute(_SET_PIECE, (worse, sequence, number))
+                self._damaged[sequence, number] = body
                 self.coverage.faults["snapshot damaged"] += 1
+
+    def _has_loose_pieces(self) -> bool:
+        """Is there something of a snapshot that is not whole?"""
+        with closing(apsw.Connection(str(self._databases["trades"].path))) as trades:  # type: ignore[attr-defined]
+            loose = "SELECT 1 FROM snapshot_pieces WHERE sequence > (SELECT max(sequence) FROM snapshots) LIMIT 1"
+            return trades.execute(loose).fetchone() is not None
 
     def _repair_snapshots(self) -> None:
         """What was damaged from outside is not to be held against the exchange."""
         with closing(apsw.Connection(str(self._databases["trades"].path))) as trades:  # type: ignore[attr-defined]
-            trades.executemany(
-                "UPDATE snapshots SET body = ? WHERE sequence = ?",
-                [(body, sequence) for sequence, body in self._damaged.items()],
-            )
+            trades.executemany(_SET_PIECE, [(body, *where) for where, body in self._damaged.items()])
 
     # what goes wrong -----------------------------------------------------------------------------------------------
 

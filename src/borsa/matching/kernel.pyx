@@ -115,8 +115,11 @@ cdef class CompiledKernel:
             if core.books[market] and has_state(core.books[market]):
                 books.append(self.saved_book(core.books[market]))
                 count += 1
-        body = b"".join((MAGIC, count.to_bytes(4, "little"), *books))
-        return body + sha256(body).digest()
+        parts = [MAGIC, count.to_bytes(4, "little"), *books]
+        digest = sha256()
+        for part in parts:
+            digest.update(part)
+        return b"".join((*parts, digest.digest()))
 
     def restore(self, snapshot):
         cdef Core* core

@@ -129,10 +129,10 @@ class Session:
         """The rows of a select without what is staged: for those who know what they have staged themselves."""
         return self._connection.read(statement, **given)
 
-    def run(self, statement: Statement) -> None:
+    def run(self, statement: Statement, **given: Any) -> None:
         """Run a statement that changes rows at once, in the open transaction. It can't be taken back by `back_to`."""
         self._sent = True
-        _, row = statement.bind(self.dialect, {})
+        _, row = statement.bind(self.dialect, given)
         self._connection.write(statement, [row])
 
     @property

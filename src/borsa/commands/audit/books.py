@@ -1,7 +1,6 @@
 """The books: never crossed, always in turn, and the same again when the log is replayed."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +11,8 @@ from borsa.runtime.codec import encode
 from borsa.services.trades import publishing
 from borsa.services.trades.books import Books
 from borsa.services.trades.engine import Engine, Input
+from borsa.services.trades.model import Piece, Snapshot
+from borsa.services.trades.snapshots import joined
 
 INPUTS_AT_ONCE = 1_000
 
@@ -41,7 +42,7 @@ def replay_is_the_same(look: Look) -> Iterator[str]:
     """The engine itself, from the first event on: the same words, byte for byte, and the same open orders."""
     engine = Engine()
     told = _told(look)
-    snapshots = {sequence: (body, digest) for sequence, body, digest in look.each(_SNAPSHOTS)}
+    snapshots = _snapshots(look)
     for inputs in _batches(look, look.moment.cursor("trades", "orders"), snapshots):
         outcomes = engine.apply(inputs)
         for (sequence, _), said in zip(inputs, outcomes, strict=True):
@@ -52,14 +53,15 @@ def replay_is_the_same(look: Look) -> Iterator[str]:
                 if tuple(found) != expected:
                     yield f"trades/{at} is {found}, a replay says {expected}"
                     return
-        yield from _unlike_snapshot(engine, inputs[-1][0], snapshots)
+        yield from _unlike_snapshot(look, engine, snapshots.get(inputs[-1][0]))
     for at, *found in told:
         yield f"trades/{at} is {found}, a replay does not say so"
         return
     yield from _other_orders(look, engine)
 
 
-_SNAPSHOTS = "SELECT sequence, body, digest FROM trades.snapshots"
+_SNAPSHOTS = "SELECT sequence, taken_at, orders, digest FROM trades.snapshots ORDER BY sequence"
+_PIECES = "SELECT sequence, number, body FROM trades.snapshot_pieces WHERE sequence = ? ORDER BY number"
 _INPUTS = "SELECT sequence, type, data FROM orders.log WHERE sequence <= ? ORDER BY sequence"
 _WORDS = "SELECT sequence, causation, type, data FROM trades.log WHERE type != ? ORDER BY sequence"
 
@@ -68,7 +70,7 @@ def _told(look: Look) -> Iterator[tuple[int, str, str, bytes]]:
     yield from look.each(_WORDS, TradeBusted.__name__)
 
 
-def _batches(look: Look, last: int, ends: dict[int, tuple[bytes, bytes]]) -> Iterator[Sequence[Input]]:
+def _batches(look: Look, last: int, ends: Collection[int]) -> Iterator[Sequence[Input]]:
     """The inputs, cut where a snapshot was taken."""
     inputs = ((sequence, DECODE[kind](data)) for sequence, kind, data in look.each(_INPUTS, last))
     batch: list[Input] = []
@@ -81,16 +83,25 @@ def _batches(look: Look, last: int, ends: dict[int, tuple[bytes, bytes]]) -> Ite
         yield batch
 
 
-def _unlike_snapshot(engine: Engine, sequence: int, snapshots: dict[int, tuple[bytes, bytes]]) -> Iterator[str]:
-    if sequence not in snapshots:
+def _snapshots(look: Look) -> dict[int, Snapshot]:
+    """By their sequences. What has no head yet is none."""
+    return {row[0]: Snapshot(*row) for row in look.each(_SNAPSHOTS)}
+
+
+def _body(look: Look, snapshot: Snapshot) -> bytes:
+    return joined(snapshot, [Piece(*row) for row in look.each(_PIECES, snapshot.sequence)])
+
+
+def _unlike_snapshot(look: Look, engine: Engine, snapshot: Snapshot | None) -> Iterator[str]:
+    if snapshot is None:
         return
-    body, digest = snapshots[sequence]
-    if hashlib.sha256(body).digest() != digest:
-        yield f"the snapshot at orders/{sequence} is damaged"
+    try:
+        kernel, books = msgspec.msgpack.decode(_body(look, snapshot), type=tuple[bytes, Books])
+    except ValueError as error:
+        yield f"the snapshot at orders/{snapshot.sequence} is damaged: {error}"
         return
-    kernel, books = msgspec.msgpack.decode(body, type=tuple[bytes, Books])
-    if kernel != engine.kernel.snapshot() or books != engine.books:
-        yield f"the snapshot at orders/{sequence} has other books than a replay"
+    if kernel != engine.kernel.snapshot() or books != engine.books or len(books.live) != snapshot.orders:
+        yield f"the snapshot at orders/{snapshot.sequence} has other books than a replay"
 
 
 def _other_orders(look: Look, engine: Engine) -> Iterator[str]:
@@ -108,9 +119,11 @@ def _other_orders(look: Look, engine: Engine) -> Iterator[str]:
 def snapshots_are_whole(look: Look) -> Iterator[str]:
     """Checksums match, and none is ahead of the log."""
     taken = look.moment.cursor("trades", "orders")
-    for sequence, body, digest in look.each(_SNAPSHOTS):
-        if hashlib.sha256(body).digest() != digest:
-            yield f"the snapshot at orders/{sequence} is damaged"
+    for sequence, snapshot in _snapshots(look).items():
+        try:
+            _body(look, snapshot)
+        except ValueError as error:
+            yield f"the snapshot at orders/{sequence} is damaged: {error}"
         if sequence > taken:
             yield f"the snapshot at orders/{sequence} is ahead of the cursor {taken}"
 

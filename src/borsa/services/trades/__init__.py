@@ -39,5 +39,5 @@ TRADES: Service[Memory] = Service(
     acts=("trade.annotated", "trade.bust_asked", "trade.busted", "trade.bust_refused"),
     starts=(handlers.recover,),
     facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
-    sweeps=(Sweep(5, handlers.finish_busts),),
+    sweeps=(Sweep(5, handlers.finish_busts), Sweep(1, handlers.keep_snapshots)),
 )

@@ -7,8 +7,8 @@ from borsa.events import Event, MarketEvent, OrderCreated
 from borsa.markets import ASSET_SCALE, PRICE_SCALE, Market, amount_units
 
 
-class Live(msgspec.Struct, gc=False):
-    """An open order: ticks, lots, and units of the asset that it spends.
+class Live(msgspec.Struct, gc=False, array_like=True):
+    """An open order: ticks, lots, and units of the asset that it spends. Snapshots have the fields in this order.
 
     `capped`: it has no limit price, so what it held is the most that it may spend. `fee_numerator` is the sum of
     proceeds times rate over its fills, `fee_charged` what it paid of that.

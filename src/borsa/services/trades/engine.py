@@ -42,6 +42,11 @@ _PREVENTIONS = {
 _STATES = {"open": layout.STATE_OPEN, "cancel_only": layout.STATE_CANCEL_ONLY, "halted": layout.STATE_HALTED}
 _REASONS = {reason.value: reason.name.lower() for reason in layout.Reason}
 
+_ENCODER = msgspec.msgpack.Encoder()
+
+_PAIR = b"\x92\xc6"
+"""MessagePack: an array of two, the first of which is bytes; their number, in four bytes, follows."""
+
 Input = tuple[int, Event]
 """An event of the orders log with its sequence."""
 
@@ -53,6 +58,7 @@ class Engine:
     def __init__(self, kernel: str = "") -> None:
         self.kernel = open_kernel(kernel)
         self.books = Books()
+        self._saved = bytearray()
 
     def apply(self, inputs: Sequence[Input]) -> list[list[Outcome]]:
         """Apply events in their order; for each of them, what came of it."""
@@ -136,9 +142,13 @@ class Engine:
         bids, asks = self.kernel.depth(market.number, levels)
         return self.books.sequences.get(symbol, 0), _texts(market, bids), _texts(market, asks)
 
-    def save(self) -> bytes:
-        """The whole state, in one piece."""
-        return msgspec.msgpack.encode((self.kernel.snapshot(), self.books))
+    def save(self, kernel: bytes | None = None) -> tuple[bytes | bytearray, ...]:
+        """The whole state: together these are what `load` takes, until the next call overwrites them. They are apart,
+        and in the same memory again, as new memory for them takes longer than writing them. `kernel`: the kernel's own
+        half, where that was taken before."""
+        kernel = self.kernel.snapshot() if kernel is None else kernel
+        _ENCODER.encode_into(self.books, self._saved)
+        return _PAIR + len(kernel).to_bytes(4, "big"), kernel, self._saved
 
     def load(self, saved: bytes) -> None:
         """Take over a saved state; ValueError when it is damaged."""

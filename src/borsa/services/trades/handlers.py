@@ -27,6 +27,7 @@ from borsa.services.trades.model import (
     Trade,
 )
 from borsa.services.trades.outcomes import Fill
+from borsa.services.trades.snapshots import EVENTS_A_PIECE, PIECES_WRITTEN_A_SWEEP
 from borsa.services.trades.store import Memory
 
 _log = structlog.get_logger("borsa")
@@ -40,6 +41,7 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
     """Apply events of the orders log to the books, and publish what came of each."""
     if events[0].sequence != memory.applied + 1:
         raise ValueError(f"the books are at {memory.applied}, the next event is {events[0].sequence}")
+    memory.complete_snapshot()
     outcomes = memory.engine.apply(inputs_of(events))
     memory.applied = events[-1].sequence
     for recorded, told in zip(events, outcomes, strict=True):
@@ -49,7 +51,16 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
                 memory.add_trade(publishing.row_of(outcome, tx.now))
             tx.publish(publishing.event_of(outcome))
     if memory.is_snapshot_due():
-        memory.save_snapshot(tx.now)
+        memory.take_snapshot(tx.now)
+    memory.snapshots.write(1 + len(events) // EVENTS_A_PIECE)
+
+
+def keep_snapshots(_: Transaction, memory: Memory) -> None:
+    """Go on with a snapshot although nobody orders, and remove what is left of the oldest ones."""
+    # first: it spares the one that was taken last, which may have got its head in this very transaction
+    memory.snapshots.forget()
+    memory.complete_snapshot()
+    memory.snapshots.write(PIECES_WRITTEN_A_SWEEP)
 
 
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:

@@ -51,12 +51,19 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The engine's whole state after an event of the orders log; `digest` is the SHA-256 of `body`."""
+    """The head of the engine's whole state after an event of the orders log; `digest` is over it and its pieces."""
 
     sequence: int
     taken_at: int
     orders: int
     digest: bytes
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a snapshot; the numbers ascend from 0."""
+
+    sequence: int
+    number: int
     body: bytes
 
 

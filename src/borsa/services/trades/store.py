@@ -1,7 +1,5 @@
 """The memory of trades: the engine, the rows of its trades, its snapshots, and what the door reads."""
 
-import hashlib
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,13 +11,13 @@ from borsa.runtime.store import Reader, Statement
 from borsa.services.trades import tables
 from borsa.services.trades.engine import Engine
 from borsa.services.trades.model import BUSTING, Snapshot, Trade, trade_id_of
+from borsa.services.trades.snapshots import Snapshots
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
 
-_t, _s = tables.TRADES, tables.SNAPSHOTS
+_t = tables.TRADES
 
-_SNAPSHOTS = Statement(sa.select(_s).order_by(_s.c.sequence.desc()))
 _BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
@@ -33,12 +31,6 @@ _EXECUTED_BETWEEN = Statement(
 )
 
 
-@cache
-def _forgetting(kept: int) -> Statement:
-    newest = sa.select(_s.c.sequence).order_by(_s.c.sequence.desc()).limit(kept)
-    return Statement(sa.delete(_s).where(_s.c.sequence.not_in(newest)))
-
-
 class Memory:
     """What the handlers work on."""
 
@@ -47,10 +39,9 @@ class Memory:
         self.engine = Engine(self.settings.kernel)
         self.applied = 0
         self.saved = 0
+        self._half: tuple[int, bytes] | None = None
         self.trades = session.records(_t, Trade)
-        # rows of many megabytes: written, and not kept in memory
-        self._snapshots = session.journal(_s, Snapshot)
-        self._forget_snapshots = _forgetting(settings.snapshots_kept - 1)
+        self.snapshots = Snapshots(session, settings)
         self._session = session
         self._of_user = tables.TRADES_OF_USER.opened(session)
 
@@ -68,8 +59,7 @@ class Memory:
 
     def load_newest_snapshot(self) -> None:
         """Take over the newest snapshot that verifies; one that does not is passed over with a warning."""
-        for row in self._session.read(_SNAPSHOTS):
-            snapshot = Snapshot(*row)
+        for snapshot in self.snapshots.newest_first():
             try:
                 self._load(snapshot)
                 return
@@ -78,12 +68,10 @@ class Memory:
         self.engine = Engine(self.settings.kernel)
 
     def _load(self, snapshot: Snapshot) -> None:
-        if hashlib.sha256(snapshot.body).digest() != snapshot.digest:
-            raise ValueError("the checksum does not match")
         if snapshot.sequence > self.cursor:
             raise ValueError("it is newer than the cursor")
         engine = Engine(self.settings.kernel)
-        engine.load(snapshot.body)
+        engine.load(self.snapshots.body_of(snapshot))
         if len(engine.books.live) != snapshot.orders:
             raise ValueError("the number of orders does not match")
         self.engine = engine
@@ -91,15 +79,20 @@ class Memory:
 
     def is_snapshot_due(self) -> bool:
         """Would a start replay too much? The more orders are open, the more a snapshot costs, and the rarer it is."""
-        return self.applied - self.saved >= max(self.settings.snapshot_events, len(self.engine.books.live) // 2)
+        apart = max(self.settings.snapshot_events, len(self.engine.books.live) // 2)
+        return self.applied - self.saved >= apart and self._half is None and not self.snapshots.is_writing
 
-    def save_snapshot(self, now: int) -> None:
-        """Keep the engine's state, and forget the oldest ones."""
-        body = self.engine.save()
-        orders = len(self.engine.books.live)
-        self._session.run(self._forget_snapshots)
-        self._snapshots.append(Snapshot(self.applied, now, orders, hashlib.sha256(body).digest(), body))
+    def take_snapshot(self, now: int) -> None:
+        """Take the engine's state as it is now. Both halves of it in one step would keep everybody waiting for twice as
+        long: `complete_snapshot` takes the other one, before anything changes it."""
+        self._half = now, self.engine.kernel.snapshot()
         self.saved = self.applied
+
+    def complete_snapshot(self) -> None:
+        """Take what is left to take, if a snapshot was begun; from now on it is written piece by piece."""
+        if self._half is not None:
+            (now, kernel), self._half = self._half, None
+            self.snapshots.take(self.applied, now, len(self.engine.books.live), self.engine.save(kernel))
 
     def executed_between(self, first: int, end: int) -> list[Trade]:
         """The trades with ids from `first` to before `end`."""

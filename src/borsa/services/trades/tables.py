@@ -46,5 +46,12 @@ SNAPSHOTS = strict_table(
     sa.Column("taken_at", INTEGER, nullable=False),
     sa.Column("orders", INTEGER, nullable=False),
     sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+
+SNAPSHOT_PIECES = strict_table(
+    "snapshot_pieces",
+    METADATA,
+    sa.Column("sequence", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("number", INTEGER, primary_key=True, autoincrement=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
