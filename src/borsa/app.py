@@ -72,7 +72,29 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
 
 def databases(settings: Settings) -> dict[str, Database]:
     """The database of each service."""
+    if settings.database:
+        return _on_postgres(settings)
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+
+
+def _on_postgres(settings: Settings) -> dict[str, Database]:
+    try:
+        # only where it is used: it takes a package that a laptop need not have
+        from borsa.runtime.postgres import PostgresDatabase
+        from borsa.runtime.postgres_server import Server
+    except ImportError as error:
+        raise CantStart(f"BORSA_DATABASE needs psycopg ({error}): install borsa[cluster]") from error
+    server = Server(settings.database)
+    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in SERVICES}
+
+
+def _take_turn(settings: Settings) -> None:
+    """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
+    if settings.database:
+        from borsa.runtime.postgres import take_turn
+        from borsa.runtime.postgres_server import Server
+
+        take_turn(Server(settings.database), [each.name for each in SERVICES])
 
 
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
@@ -82,7 +104,8 @@ def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
 
 def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
-    known = {"store": "sqlite", "bus": "linked" if settings.processes > 1 else "embedded"}
+    store = "postgresql" if settings.database else "sqlite"
+    known = {"store": store, "bus": "linked" if settings.processes > 1 else "embedded"}
     for service in SERVICES:
         known |= service.facts(settings)
     return known
@@ -101,6 +124,7 @@ def _of(service: Service[Any], route: Route) -> Route:
 def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
     found = databases(settings)
+    _take_turn(settings)
     there = [database for database in found.values() if database.exists()]
     missing = [database for database in found.values() if database not in there]
     for database in there:
@@ -132,12 +156,12 @@ def _check_cursors(found: Mapping[str, Database]) -> None:
     """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
     readers = readers_of(found)
     try:
-        last = {name: newest(reader)[0] for name, reader in readers.items()}
         for name, reader in readers.items():
             for source, cursor in cursors(reader).items():
-                if cursor > last[source]:
+                last = newest(readers[source])[0]
+                if cursor > last:
                     raise CantStart(
-                        f"{name} has applied {source}/{cursor}, but that log ends at {last[source]}: "
+                        f"{name} has applied {source}/{cursor}, but that log ends at {last}: "
                         f"{source} is older than the rest; restore all databases of one moment"
                     )
     finally:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from borsa.runtime.log import READ_AFTER, newest, read_after
 from borsa.runtime.migrations import NewerSchema, head
-from borsa.runtime.postgres import PostgresDatabase, Server
+from borsa.runtime.postgres import PostgresDatabase
+from borsa.runtime.postgres_server import Server
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.store import (
     Connection,

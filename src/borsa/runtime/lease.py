@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy as sa
@@ -32,8 +32,8 @@ RENEW_SECONDS = 0.75
 LOOK_SECONDS = 0.1
 """How often one that waits looks whether the lease is free."""
 
-TAKE_SECONDS_MAX = 10
-"""How long the lease may belong to somebody else, once it was free, until this one gives up."""
+TAKE_SECONDS_MAX = 5
+"""How long beyond that a connection waits for it, until it gives up."""
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
@@ -64,16 +64,18 @@ FENCE = "SELECT 1 / count(*) FROM (SELECT FROM lease WHERE epoch = %s FOR KEY SH
 """Fails, with a division by zero, where the epoch is not the own one any more: as part of a transaction it makes sure
 that its COMMIT, sent behind it without waiting, commits nothing."""
 
-# free when its time is over, or when the connection that had it is gone: nobody can commit over that one any more
+# the backend -1 is a connection that is still to come: an exchange starts, and its processes are about to connect.
+# free when its time is over, when the connection that had it is gone (nobody can commit over that one any more), or
+# when it is reserved for who asks
 _LOOK = """
-    SELECT epoch, holder, until <= clock_timestamp() OR NOT EXISTS (
-        SELECT 1 FROM pg_stat_activity a WHERE a.pid = lease.backend
-        AND coalesce(a.backend_start = lease.backend_start, true)) AS free
+    SELECT epoch, holder, until <= clock_timestamp() OR CASE WHEN backend = -1 THEN holder = ANY (%s)
+        ELSE NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.pid = lease.backend
+            AND coalesce(a.backend_start = lease.backend_start, true)) END AS free
     FROM lease
 """
 # what it has not committed would keep locks, and others from writing the same rows
 _END_FORMER = """
-    SELECT pg_terminate_backend(a.pid) FROM lease JOIN pg_stat_activity a
+    SELECT pg_terminate_backend(a.pid, 5000) FROM lease JOIN pg_stat_activity a
     ON a.pid = lease.backend AND a.backend_start = lease.backend_start
     WHERE lease.epoch = %s AND lease.until <= clock_timestamp() AND a.pid != pg_backend_pid()
 """
@@ -83,20 +85,69 @@ _TAKE = """
         until = clock_timestamp() + make_interval(secs => %s)
     WHERE epoch = %s RETURNING epoch
 """
+_RESERVE = """
+    UPDATE lease SET epoch = epoch + 1, holder = %s, backend = -1, backend_start = '-infinity',
+        until = clock_timestamp() + make_interval(secs => %s)
+    WHERE epoch = %s RETURNING epoch
+"""
 _RENEW = "UPDATE lease SET until = clock_timestamp() + make_interval(secs => %s) WHERE epoch = %s"
 _GIVE_BACK = "UPDATE lease SET until = '-infinity' WHERE epoch = %s"
 _ENTER = "SELECT set_config('search_path', %s, false)"
 
 
-def holder(connection: "psycopg.Connection[Any]") -> str:
-    """Who has the lease of this connection's schema now; empty when nobody has."""
-    found = connection.execute(_LOOK).fetchone()
-    return "" if found is None or found[2] else str(found[1])
+class Seen(NamedTuple):
+    """A lease as it was when it was looked at."""
+
+    epoch: int
+    holder: str
+    is_free: bool
+
+
+def look(connection: "psycopg.Connection[Any]") -> Seen:
+    """At the lease of this connection's schema."""
+    host = socket.gethostname()
+    # a process and the one that forked it start together
+    names = [f"{host}/{process_id}" for process_id in (os.getpid(), os.getppid())]
+    found = connection.execute(_LOOK, (names,)).fetchone()
+    if found is None:
+        raise CantStart("a schema has lost the row of its lease")
+    return Seen(*found)
 
 
 def own_name() -> str:
     """How this process signs a lease: machine and process id."""
     return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def reserve(connection: "psycopg.Connection[Any]", schemas: Iterable[str]) -> None:
+    """Wait until nobody has a lease of these schemas, however long that is, and keep them all for the processes that
+    this one starts, which have LEASE_SECONDS to take them. Two that wait can't each get some of them."""
+    schemas = tuple(schemas)
+    told = ""
+    while taken_by := _reserve_all(connection, schemas):
+        if taken_by != told:
+            _log.warning("waiting", why=taken_by)
+            told = taken_by
+        time.sleep(LOOK_SECONDS)
+
+
+def _reserve_all(connection: "psycopg.Connection[Any]", schemas: Sequence[str]) -> str:
+    """Who is in the way; empty when nobody was."""
+    with connection.transaction(force_rollback=False) as transaction:
+        for schema in schemas:
+            connection.execute(_ENTER, (schema,))
+            seen = look(connection)
+            if not seen.is_free or not _taken(connection, _RESERVE, seen.epoch):
+                raise psycopg.Rollback(transaction)
+        return ""
+    return f"{schema} is written by {seen.holder}"
+
+
+def _taken(connection: "psycopg.Connection[Any]", how: str, epoch: int) -> int:
+    """The epoch that this one has now; 0 where another one was quicker."""
+    connection.execute(_END_FORMER, (epoch,))
+    found = connection.execute(how.encode(), (own_name(), LEASE_SECONDS, epoch)).fetchone()
+    return found[0] if found else 0
 
 
 class Lease:
@@ -111,30 +162,19 @@ class Lease:
     def take(self) -> None:
         """Wait until it is free, and have it; CantStart when others are always quicker."""
         given_up_at = time.monotonic() + LEASE_SECONDS + TAKE_SECONDS_MAX
-        while not self._taken():
-            if time.monotonic() > given_up_at:
-                raise CantStart(f"{self.schema} is written by {holder(self._connection)}")
-            time.sleep(LOOK_SECONDS)
-
-    def _taken(self) -> bool:
-        found = self._connection.execute(_LOOK).fetchone()
-        if found is None:
-            raise CantStart(f"{self.schema} has lost the row of its lease")
-        epoch, _, is_free = found
-        if not is_free:
-            return False
-        self._connection.execute(_END_FORMER, (epoch,))
-        taken = self._connection.execute(_TAKE, (own_name(), LEASE_SECONDS, epoch)).fetchone()
-        if taken is None:
-            return False
-        (self.epoch,) = taken
-        return True
+        while not self.epoch:
+            seen = look(self._connection)
+            if seen.is_free:
+                self.epoch = _taken(self._connection, _TAKE, seen.epoch)
+            elif time.monotonic() > given_up_at:
+                raise CantStart(f"{self.schema} is written by {seen.holder}")
+            else:
+                time.sleep(LOOK_SECONDS)
 
     def lose(self) -> None:
         """It is somebody else's: find out whose, and say so from now on."""
-        found = self._connection.execute(_LOOK).fetchone()
-        epoch, by = found[:2] if found else (0, "nobody")
-        self.lost = f"{self.schema} is written by {by} since epoch {epoch}; this process had epoch {self.epoch}"
+        seen = look(self._connection)
+        self.lost = f"{self.schema} is written by {seen.holder} in epoch {seen.epoch}; this process had {self.epoch}"
 
     def give_back(self) -> None:
         """Nothing more is written: the next one need not wait."""

@@ -5,97 +5,36 @@ are one statement whose parameters are columns, as arrays: the server plans and 
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import sqlalchemy as sa
 import structlog
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.types.numeric import Int8Dumper
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Dialect
 
 from borsa.errors import CantStart
-from borsa.runtime.lease import FENCE, MAKE, Keeper, Lease, holder, lease_table
+from borsa.runtime.lease import FENCE, MAKE, Lease, lease_table, look, reserve
 from borsa.runtime.migrations import head, migrate
+from borsa.runtime.postgres_server import Server
 from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
 
 _log = structlog.get_logger("borsa")
 
 DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
 
-CONNECT_SECONDS_MAX = 5
-"""How long a connection may take to be there."""
-
 READ_SECONDS_MAX = 20
 """How long the server works on one read of those who only read."""
-
-LOCK_SECONDS_MAX = 10
-"""How long a statement waits for a lock: there is one writer, so only a former one could have it."""
-
-UNHEARD_MS_MAX = 10_000
-"""How long data may be on its way to the server, or a silent connection go unanswered, until it counts as lost."""
-
-PREPARED_MAX = 1_000
-"""Statements that a connection keeps prepared."""
 
 COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic")
 """Those that order texts by their code points, as SQLite does and Borsa's pages and lists expect."""
 
 DURABLE = {"synchronous_commit": ("on", "remote_write", "remote_apply"), "fsync": ("on",), "full_page_writes": ("on",)}
 """Settings of the server without which a commit that was answered could be lost, and the values that will do."""
-
-
-class Server:
-    """Where the schemas are. `place` names it without the password."""
-
-    def __init__(self, url: str) -> None:
-        try:
-            self._given: Mapping[str, Any] = conninfo_to_dict(url)
-        except psycopg.Error:
-            # what libpq says of it may have the password in it
-            raise CantStart("BORSA_DATABASE is no connection URI that PostgreSQL understands") from None
-        parts = urlsplit(url)
-        self.place = f"{parts.hostname or 'the local socket'}{parts.path}"
-        self.keeper = Keeper(partial(self.connect, "public", "leases", synchronous_commit="off"))
-
-    def connect(self, schema: str, what: str, **settings: str | int) -> "psycopg.Connection[Any]":
-        """A connection that sees only this schema, in autocommit; psycopg.OperationalError when there is none.
-
-        `what` it is for is seen in pg_stat_activity; `settings` are of its session.
-        """
-        session = {"search_path": schema, "lock_timeout": LOCK_SECONDS_MAX * 1000, "client_encoding": "UTF8"} | settings
-        options = [str(self._given.get("options") or ""), *(f"-c {name}={value}" for name, value in session.items())]
-        connection = psycopg.connect(
-            **dict(self._given)
-            | {
-                "options": " ".join(options).strip(),
-                "application_name": f"borsa {schema} {what}",
-                "connect_timeout": CONNECT_SECONDS_MAX,
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-                "tcp_user_timeout": UNHEARD_MS_MAX,
-            },
-            autocommit=True,
-            prepare_threshold=0,
-        )
-        connection.prepared_max = PREPARED_MAX
-        # whatever its size, so that one statement is prepared once
-        connection.adapters.register_dumper(int, Int8Dumper)
-        return connection
-
-    def reached(self, schema: str, what: str) -> "psycopg.Connection[Any]":
-        """As connect; CantStart when there is none."""
-        try:
-            return self.connect(schema, what)
-        except psycopg.Error as error:
-            raise CantStart(f"the database {self.place} can't be reached: {str(error).strip()}") from error
 
 
 class PostgresReader:
@@ -287,42 +226,20 @@ class PostgresDatabase:
         return str(rows[0][0]) if rows else None
 
     def migrate(self) -> None:
-        with self._server.reached(self.name, "look") as connection:
-            self._check_order_of_texts(connection)
-        engine = engine_of(self._server, self.name)
-        schema = sa.schema.CreateSchema(self.name, if_not_exists=True)
-        try:
-            with engine.begin() as made:
-                made.execute(schema)
-                lease_table(self.name).create(made, checkfirst=True)
-                made.exec_driver_sql(MAKE)
-                self._check_free(made)
+        _make_lease(self._server, self.name)
+        with _opened(self._server, self.name) as engine:
+            with engine.begin() as connection:
+                self._check_free(connection)
             migrate(self.name, engine, self._metadata)
-        except sa.exc.DBAPIError as error:
-            raise CantStart(f"{self.name} in {self._server.place} can't be used: {error.orig}") from error
-        finally:
-            engine.dispose()
-
-    def _check_order_of_texts(self, connection: "psycopg.Connection[Any]") -> None:
-        ((collation, encoding),) = _rows(
-            connection,
-            "SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()",
-            (),
-        )
-        if collation not in COLLATIONS or encoding != "UTF8":
-            raise CantStart(
-                f"{self._server.place} orders texts by {collation} in {encoding}; make the database with "
-                "createdb --template=template0 --encoding=UTF8 --locale=C"
-            )
 
     def _check_free(self, connection: sa.Connection) -> None:
         """Nobody changes a schema under somebody who writes it."""
         revision = self.revision()
         if revision is None or revision >= head(self.name):
             return
-        writer = holder(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-        if writer:
-            raise CantStart(f"{self.name} is written by {writer}; stop it, and start this version then")
+        seen = look(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+        if not seen.is_free:
+            raise CantStart(f"{self.name} is written by {seen.holder}; stop it, and start this version then")
 
     def connect(self) -> PostgresConnection:
         try:
@@ -335,6 +252,50 @@ class PostgresDatabase:
             return PostgresReader(self._server, self.name)
         except psycopg.Error as error:
             raise CantStart(f"{self.name} in {self._server.place} can't be read: {_said(error)}") from error
+
+
+def take_turn(server: Server, schemas: Sequence[str]) -> None:
+    """Wait until nobody writes any of these, and keep them for the connections that this process, or one that it
+    forks, is about to make."""
+    for schema in schemas:
+        _make_lease(server, schema)
+    with server.reached("public", "turn") as connection:
+        reserve(connection, schemas)
+
+
+def _make_lease(server: Server, schema: str) -> None:
+    """The schema and its lease, where they are not there yet."""
+    with server.reached(schema, "look") as looking:
+        _check_order_of_texts(looking, server.place)
+    made = sa.schema.CreateSchema(schema, if_not_exists=True)
+    with _opened(server, schema) as engine, engine.begin() as connection:
+        connection.execute(made)
+        lease_table(schema).create(connection, checkfirst=True)
+        connection.exec_driver_sql(MAKE)
+
+
+def _check_order_of_texts(connection: "psycopg.Connection[Any]", place: str) -> None:
+    ((collation, encoding),) = _rows(
+        connection,
+        "SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()",
+        (),
+    )
+    if collation not in COLLATIONS or encoding != "UTF8":
+        raise CantStart(
+            f"{place} orders texts by {collation} in {encoding}; make the database with "
+            "createdb --template=template0 --encoding=UTF8 --locale=C"
+        )
+
+
+@contextmanager
+def _opened(server: Server, schema: str) -> Iterator[sa.Engine]:
+    engine = engine_of(server, schema)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        raise CantStart(f"{schema} in {server.place} can't be used: {error.orig}") from error
+    finally:
+        engine.dispose()
 
 
 def engine_of(server: Server, schema: str) -> sa.Engine:
