@@ -35,3 +35,10 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A new database of it."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of it for all tests that leave each other alone."""
+    with postgres.database() as url:
+        yield url

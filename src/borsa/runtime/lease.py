@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 import sqlalchemy as sa
@@ -143,10 +143,10 @@ def _reserve_all(connection: "psycopg.Connection[Any]", schemas: Sequence[str]) 
     return f"{schema} is written by {seen.holder}"
 
 
-def _taken(connection: "psycopg.Connection[Any]", how: str, epoch: int) -> int:
+def _taken(connection: "psycopg.Connection[Any]", how: LiteralString, epoch: int) -> int:
     """The epoch that this one has now; 0 where another one was quicker."""
     connection.execute(_END_FORMER, (epoch,))
-    found = connection.execute(how.encode(), (own_name(), LEASE_SECONDS, epoch)).fetchone()
+    found = connection.execute(how, (own_name(), LEASE_SECONDS, epoch)).fetchone()
     return found[0] if found else 0
 
 
