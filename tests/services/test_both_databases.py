@@ -46,12 +46,12 @@ def a_day(stage: Stepped, seed: int) -> list[Any]:
     users = [stage.user(f"u{at}", USD=100_000 * UNIT, BTC=10 * UNIT) for at in range(4)]
     placed: list[tuple[int, str]] = []
     said: list[Any] = []
-    for _ in range(60):
+    for _ in range(40):
         asked = [stage.put(_something(chance, users, placed)) for _ in range(chance.randint(1, 5))]
         stage.settle()
         for token in asked:
             outcome = stage.outcomes.of.pop(token)
-            said.append((outcome.code, outcome.details) if isinstance(outcome, Refused) else outcome)
+            said.append(repr(outcome))
             if not isinstance(outcome, Refused) and hasattr(outcome, "order_id"):
                 placed.append((outcome.order_id, outcome.user_id))
     return said

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 import pytest
@@ -151,11 +151,12 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def database(self, *options: str) -> Iterator[str]:
+    def database(self, options: LiteralString = "") -> Iterator[str]:
         """The URL of a new database."""
         name = f"borsa_{next(_names)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name)))
+            made = SQL("CREATE DATABASE {} TEMPLATE template0 ").format(Identifier(name)) + SQL(options)
+            connection.execute(made)
         yield self.url(name)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
