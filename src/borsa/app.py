@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import uvicorn
@@ -36,6 +36,9 @@ from borsa.services.trades import TRADES
 from borsa.services.users import USERS
 from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
+
+if TYPE_CHECKING:
+    from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
 SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS, NOTIFICATIONS)
 
@@ -95,6 +98,29 @@ def _take_turn(settings: Settings) -> None:
         from borsa.runtime.postgres_server import Server
 
         take_turn(Server(settings.database), [each.name for each in SERVICES])
+
+
+def place(settings: Settings) -> str:
+    """Where the data is, for people; without a password."""
+    if settings.database:
+        from borsa.runtime.postgres_server import Server
+
+        return Server(settings.database).place
+    return str(settings.folder)
+
+
+def snapshot(settings: Settings) -> "PostgresSnapshot":
+    """One moment after the other of all schemas, where the data is in PostgreSQL; CantStart."""
+    from borsa.runtime.postgres_snapshot import PostgresSnapshot
+
+    return PostgresSnapshot(settings.database)
+
+
+def examined(settings: Settings) -> "Examined":
+    """The server, where the data is in PostgreSQL; CantStart."""
+    from borsa.runtime.postgres_snapshot import examined
+
+    return examined(settings.database, [service.name for service in SERVICES])
 
 
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:

@@ -151,11 +151,11 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def database(self, options: LiteralString = "") -> Iterator[str]:
-        """The URL of a new database."""
+    def database(self, options: LiteralString = "", template: str = "template0") -> Iterator[str]:
+        """The URL of a new database, which is a copy of the template."""
         name = f"borsa_{next(_names)}"
+        made = SQL("CREATE DATABASE {} TEMPLATE {} ").format(Identifier(name), Identifier(template)) + SQL(options)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            made = SQL("CREATE DATABASE {} TEMPLATE template0 ").format(Identifier(name)) + SQL(options)
             connection.execute(made)
         yield self.url(name)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
