@@ -155,19 +155,19 @@ def prepared(settings: Settings) -> dict[str, Database]:
     missing = [database for database in found.values() if database not in there]
     for database in there:
         database.migrate()
-    _check_complete(there, missing)
+    _check_complete(settings, there, missing)
     for database in missing:
         database.migrate()
     _check_cursors(found)
     return found
 
 
-def _check_complete(there: Collection[Database], missing: Collection[Database]) -> None:
+def _check_complete(settings: Settings, there: Collection[Database], missing: Collection[Database]) -> None:
     """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
     killed while it made the databases, and goes on."""
     if missing and not all(_is_untouched(database) for database in there):
         lost = ", ".join(database.name for database in missing)
-        raise CantStart(f"the data folder has lost the database of {lost}; restore all of one moment")
+        raise CantStart(f"{place(settings)} has lost the database of {lost}; restore all of one moment")
 
 
 def _is_untouched(database: Database) -> bool:

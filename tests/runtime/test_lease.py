@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from borsa.errors import CantStart
 from borsa.runtime import lease
@@ -56,6 +57,13 @@ def test_every_writer_has_a_higher_epoch_than_all_before(database: PostgresDatab
         with closing(database.connect()) as connection:
             epochs.append(connection.epoch)
     assert epochs == [1, 2, 3]
+
+
+def test_a_writer_that_ends_gives_its_lease_back(database: PostgresDatabase, sql: Sql) -> None:
+    with closing(database.connect()) as connection:
+        connection.write(INSERT, [USD])
+        assert sql("SELECT until > clock_timestamp() FROM wallets.lease") == [(True,)]
+    assert sql("SELECT until = '-infinity' FROM wallets.lease") == [(True,)]
 
 
 def test_a_second_writer_waits_until_the_first_gives_back(
@@ -183,10 +191,10 @@ def test_who_waits_for_all_schemas_gets_all_or_none(
     database: PostgresDatabase, postgres_url: str, sql: Sql, aside: ThreadPoolExecutor
 ) -> None:
     server = Server(postgres_url)
-    with closing(database.connect()) as connection:
+    with capture_logs() as logs, closing(database.connect()) as connection:
         waiting = aside.submit(take_turn, server, ["orders", "wallets"])
-        until(lambda: sql("SELECT to_regclass('orders.lease')") != [(None,)], "the one that waits")
-        until(lambda: sql("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%%turn'"), "the one that waits")
+        until(lambda: logs, "the one that waits")
+        assert logs[0]["why"] == f"wallets is written by {lease.own_name()}"
         assert sql("SELECT holder FROM orders.lease") == [("nobody",)]
         connection.write(INSERT, [USD])
         connection.commit()

@@ -1,7 +1,9 @@
 """What PostgreSQL adds to the store seam: connections that are lost, and a server that is not to be trusted."""
 
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,7 +13,7 @@ from structlog.testing import capture_logs
 from borsa.errors import CantStart
 from borsa.runtime.postgres import PostgresConnection, PostgresDatabase
 from borsa.runtime.postgres_server import Server
-from borsa.runtime.store import Statement, StorageBroken
+from borsa.runtime.store import Statement, StorageBroken, StorageFull
 from borsa.services.wallets import tables
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.wire import Wire
@@ -137,6 +139,53 @@ def test_a_constraint_ends_the_whole_transaction_and_the_connection_goes_on(
     connection.write(INSERT, [USD])
     connection.commit()
     assert rows(database) == [USD]
+
+
+# a full disk -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(postgres: Postgres) -> Iterator[Path]:
+    """A file system of its own, in memory, on which databases may be."""
+    folder = postgres.folder / "small"
+    folder.mkdir(exist_ok=True)
+    user = f"uid={postgres.folder.stat().st_uid},mode=700,size=32m"
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", user, "none", folder], capture_output=True, text=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip(f"no small disk, it takes root and the right to mount: {mount.stderr.strip()}")
+    try:
+        postgres.run(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield folder
+        postgres.run("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_takes_back_the_commit_and_is_waited_for(small_disk: Path, postgres: Postgres) -> None:
+    large = [("w" * 1_000, f"{at:06d}", 0, 0, 0) for at in range(5_000)]
+    with postgres.database("TABLESPACE small") as url:
+        database = database_at(url)
+        database.migrate()
+        with closing(database.connect()) as connection:
+            connection.write(INSERT, [USD])
+            connection.commit()
+            ballast = small_disk / "ballast"
+            with suppress(OSError), ballast.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            connection.write(INSERT, [EUR])
+            with pytest.raises(StorageFull):  # noqa: PT012 - which of them finds out is the server's
+                connection.write(INSERT, large)
+                connection.commit()
+            assert not connection.has_room()
+            assert connection.read(ALL) == rows(database) == [USD]
+            ballast.unlink()
+            assert connection.has_room()
+            connection.write(INSERT, [EUR])
+            connection.commit()
+        assert rows(database) == [EUR, USD]
 
 
 # a server that will not do -----------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class Outcome(Figures, frozen=True, kw_only=True):
     verified: bool | None = None
     kernel: str
 
+
 DURABILITY = {
     "sqlite": "SQLite WAL, synchronous=FULL, one fsync a group commit",
     "postgresql": "PostgreSQL, synchronous_commit=on, one round trip and one flush a group commit",
