@@ -52,7 +52,9 @@ class Pair:
             shutil.copytree(self._folder / "active", self._folder / "standby")
             self._starting = self._aside.submit(self.standby.__enter__)
             waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'borsa public turn'"
-            until(lambda: self._postgres.run(waiting), "the standby")
+            # however long it takes to start, where the machine has much to do
+            while not self._postgres.run(waiting):
+                assert not self._starting.done(), self.standby.output
             yield buyer
 
     def taken_over(self, since: float) -> float:
