@@ -24,6 +24,7 @@ from borsa.runtime.store import (
     StorageBroken,
     delete_by_key,
     select_by_key,
+    update_by_key,
     upsert,
 )
 from borsa.services.wallets import tables
@@ -166,6 +167,15 @@ class StoreSuite:
         connection.write(delete_by_key(BALANCES), [("w", "USD"), ("w", "none")])
         connection.commit()
         assert connection.read(ALL) == [("w", "EUR", 1, 0, 0)]
+
+    def test_rows_that_are_there_are_updated_by_key(self, connection: Connection) -> None:
+        statement = update_by_key(BALANCES)
+        assert statement is not None
+        connection.write(INSERT, [("w", asset, 1, 2, 3) for asset in ("BTC", "EUR", "USD")])
+        connection.write(statement, [(4, 5, 6, "w", "USD"), (7, 8, 9, "w", "BTC"), (1, 1, 1, "w", "none")])
+        connection.write(statement, [(0, 0, 0, "w", "EUR")])
+        connection.commit()
+        assert connection.read(ALL) == [("w", "BTC", 7, 8, 9), ("w", "EUR", 0, 0, 0), ("w", "USD", 4, 5, 6)]
 
     def test_bytes_and_nothing_come_back_as_they_went(self, connection: Connection) -> None:
         event = b'{"userId":"u","userName":"\xc3\xa9"}'
