@@ -31,8 +31,8 @@ READ_SECONDS_MAX = 20
 """How long the server works on one read of those who only read."""
 
 BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""A writer finds rows by their keys. A plan that was made when a table was small may be another, and would read all of the
-table for each commit when it is large."""
+"""A writer finds rows by their keys. A plan that was made when a table was small may be another, and would read all of
+the table for each commit when it is large."""
 
 COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic")
 """Those that order texts by their code points, as SQLite does and Borsa's pages and lists expect."""
