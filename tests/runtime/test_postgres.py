@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,10 +11,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from borsa.errors import CantStart
-from borsa.runtime import postgres as postgres_driver
 from borsa.runtime.postgres import PostgresConnection, PostgresDatabase
 from borsa.runtime.postgres_server import Server
-from borsa.runtime.store import Statement, StorageBroken, StorageFull, delete_by_key, update_by_key
+from borsa.runtime.store import Statement, StorageBroken, StorageFull
 from borsa.services.wallets import tables
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.wire import Wire
@@ -141,19 +139,6 @@ def test_a_constraint_ends_the_whole_transaction_and_the_connection_goes_on(
     connection.write(INSERT, [USD])
     connection.commit()
     assert rows(database) == [USD]
-
-
-@pytest.mark.parametrize("of", [update_by_key, delete_by_key], ids=["update", "delete"])
-def test_rows_are_found_by_their_keys_however_small_the_table_was(of: Any, connection: PostgresConnection) -> None:
-    connection.write(INSERT, [USD, EUR])
-    connection.commit()
-    connection._connection.execute("ANALYZE balances")
-    bulk = postgres_driver._bulk(of(BALANCES))
-    assert bulk is not None
-    plan = connection._connection.execute(f"EXPLAIN {bulk}", ["{}"] * bulk.count("%s")).fetchall()
-    lines = "\n".join(line for (line,) in plan)
-    assert "Index" in lines
-    assert "Seq Scan" not in lines
 
 
 # a full disk -------------------------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ class StoreSuite:
         statement = update_by_key(BALANCES)
         assert statement is not None
         connection.write(INSERT, [("w", asset, 1, 2, 3) for asset in ("BTC", "EUR", "USD")])
-        connection.write(statement, [(4, 5, 6, "w", "USD"), (7, 8, 9, "w", "BTC"), (1, 1, 1, "w", "none")])
+        connection.write(statement, [(4, 5, 6, "w", "USD"), (7, 8, 9, "w", "BTC")])
         connection.write(statement, [(0, 0, 0, "w", "EUR")])
         connection.commit()
         assert connection.read(ALL) == [("w", "BTC", 7, 8, 9), ("w", "EUR", 0, 0, 0), ("w", "USD", 4, 5, 6)]

@@ -21,7 +21,7 @@ from borsa.errors import CantStart
 from borsa.runtime.lease import FENCE, MAKE, Lease, lease_table, look, reserve
 from borsa.runtime.migrations import head, migrate
 from borsa.runtime.postgres_server import Server
-from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
+from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull, upsert
 
 _log = structlog.get_logger("borsa")
 
@@ -29,10 +29,6 @@ DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-unt
 
 READ_SECONDS_MAX = 20
 """How long the server works on one read of those who only read."""
-
-BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""A writer finds rows by their keys. A plan that was made when a table was small may be another, and would read all of
-the table for each commit when it is large."""
 
 COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic")
 """Those that order texts by their code points, as SQLite does and Borsa's pages and lists expect."""
@@ -80,7 +76,7 @@ class PostgresConnection:
     """The connection of the single writer, which has the schema's lease."""
 
     def __init__(self, server: Server, schema: str) -> None:
-        self._connection = server.reached(schema, "writer", **BY_INDEX)
+        self._connection = server.reached(schema, "writer")
         try:
             self._check_durable()
             self._lease = Lease(self._connection, schema)
@@ -334,37 +330,26 @@ def _said(error: psycopg.Error) -> str:
 
 @lru_cache(1024)
 def _bulk(statement: Statement) -> str | None:
-    """A statement for one row as one that takes arrays, one for each of its parameters: an insert of all columns, an
-    update or a removal by key; None for what is none of these."""
+    """A statement for one row as one that takes arrays, one for each of its parameters: an insert of all columns, or an
+    update by key; None for what is neither."""
     core = statement.core
-    if not isinstance(core, sa.Insert | sa.Update | sa.Delete):
-        return None
-    table = core.table
-    keys = [column.name for column in table.primary_key]
-    rest = [column.name for column in table.columns if column.name not in keys]
-    takes = [name for name, _ in statement.compiled(DIALECT)[1]]
-    by_key = [f"key_{at}" for at in range(len(keys))]
     if isinstance(core, sa.Insert) and core.select is None:
-        given = _given(table, [column.name for column in table.columns])
-        return _text(core.from_select(list(given.c.keys()), sa.select(*given.c)))
-    if isinstance(core, sa.Update) and takes == [*(f"new_{name}" for name in rest), *by_key]:
-        given = _given(table, [*rest, *keys])
-        changed = sa.update(table).values({name: given.c[name] for name in rest})
-        return _text(changed.where(*(table.c[name] == given.c[name] for name in keys)))
-    if isinstance(core, sa.Delete) and takes == by_key:
-        given = _given(table, keys)
-        return _text(sa.delete(table).where(*(table.c[name] == given.c[name] for name in keys)))
+        return _from_arrays(core, [column.name for column in core.table.columns])
+    if isinstance(core, sa.Update) and isinstance(core.table, sa.Table):
+        keys = [column.name for column in core.table.primary_key]
+        rest = [column.name for column in core.table.columns if column.name not in keys]
+        takes = [name for name, _ in statement.compiled(DIALECT)[1]]
+        if takes == [*(f"new_{name}" for name in rest), *(f"key_{at}" for at in range(len(keys)))]:
+            # the rows are there. A join that finds them could be planned while the table is small, and read all of it
+            # when it is large; a conflict is found by the key's index always
+            return _from_arrays(upsert(core.table, DIALECT).core, [*rest, *keys])
     return None
 
 
-def _given(table: Any, names: Sequence[str]) -> Any:
-    """Rows of these columns of a table, that come as arrays."""
-    arrays = [sa.bindparam(f"a{at}", type_=ARRAY(table.c[name].type)) for at, name in enumerate(names)]
-    return sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
-
-
-def _text(core: Any) -> str:
-    return Statement(core).compiled(DIALECT)[0]
+def _from_arrays(insert: Any, names: Sequence[str]) -> str:
+    arrays = [sa.bindparam(f"a{at}", type_=ARRAY(insert.table.c[name].type)) for at, name in enumerate(names)]
+    given = sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    return Statement(insert.from_select(list(names), sa.select(*given.c))).compiled(DIALECT)[0]
 
 
 def _array(values: Iterable[Any]) -> str:

@@ -64,9 +64,9 @@ class Server:
         connection.adapters.register_dumper(int, Int8Dumper)
         return connection
 
-    def reached(self, schema: str, what: str, **settings: str | int) -> "psycopg.Connection[Any]":
+    def reached(self, schema: str, what: str) -> "psycopg.Connection[Any]":
         """As connect; CantStart when there is none."""
         try:
-            return self.connect(schema, what, **settings)
+            return self.connect(schema, what)
         except psycopg.Error as error:
             raise CantStart(f"the database {self.place} can't be reached: {str(error).strip()}") from error
