@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import Postgres
 from tests.support.running import Running
 
 
@@ -20,3 +21,24 @@ def shared_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     """One exchange for all tests that leave each other alone."""
     with Running(tmp_path_factory.mktemp("shared") / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of this process."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A new database of it."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of it for all tests that leave each other alone."""
+    with postgres.database() as url:
+        yield url

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import uvicorn
@@ -36,6 +36,9 @@ from borsa.services.trades import TRADES
 from borsa.services.users import USERS
 from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
+
+if TYPE_CHECKING:
+    from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
 SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS, NOTIFICATIONS)
 
@@ -72,7 +75,52 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
 
 def databases(settings: Settings) -> dict[str, Database]:
     """The database of each service."""
+    if settings.database:
+        return _on_postgres(settings)
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+
+
+def _on_postgres(settings: Settings) -> dict[str, Database]:
+    try:
+        # only where it is used: it takes a package that a laptop need not have
+        from borsa.runtime.postgres import PostgresDatabase
+        from borsa.runtime.postgres_server import Server
+    except ImportError as error:
+        raise CantStart(f"BORSA_DATABASE needs psycopg ({error}): install borsa[cluster]") from error
+    server = Server(settings.database)
+    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in SERVICES}
+
+
+def _take_turn(settings: Settings) -> None:
+    """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
+    if settings.database:
+        from borsa.runtime.postgres import take_turn
+        from borsa.runtime.postgres_server import Server
+
+        take_turn(Server(settings.database), [each.name for each in SERVICES])
+
+
+def place(settings: Settings) -> str:
+    """Where the data is, for people; without a password."""
+    if settings.database:
+        from borsa.runtime.postgres_server import Server
+
+        return Server(settings.database).place
+    return str(settings.folder)
+
+
+def snapshot(settings: Settings) -> "PostgresSnapshot":
+    """One moment after the other of all schemas, where the data is in PostgreSQL; CantStart."""
+    from borsa.runtime.postgres_snapshot import PostgresSnapshot
+
+    return PostgresSnapshot(settings.database)
+
+
+def examined(settings: Settings) -> "Examined":
+    """The server, where the data is in PostgreSQL; CantStart."""
+    from borsa.runtime.postgres_snapshot import examined
+
+    return examined(settings.database, [service.name for service in SERVICES])
 
 
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
@@ -82,7 +130,8 @@ def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
 
 def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
-    known = {"store": "sqlite", "bus": "linked" if settings.processes > 1 else "embedded"}
+    store = "postgresql" if settings.database else "sqlite"
+    known = {"store": store, "bus": "linked" if settings.processes > 1 else "embedded"}
     for service in SERVICES:
         known |= service.facts(settings)
     return known
@@ -101,23 +150,24 @@ def _of(service: Service[Any], route: Route) -> Route:
 def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
     found = databases(settings)
+    _take_turn(settings)
     there = [database for database in found.values() if database.exists()]
     missing = [database for database in found.values() if database not in there]
     for database in there:
         database.migrate()
-    _check_complete(there, missing)
+    _check_complete(settings, there, missing)
     for database in missing:
         database.migrate()
     _check_cursors(found)
     return found
 
 
-def _check_complete(there: Collection[Database], missing: Collection[Database]) -> None:
+def _check_complete(settings: Settings, there: Collection[Database], missing: Collection[Database]) -> None:
     """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
     killed while it made the databases, and goes on."""
     if missing and not all(_is_untouched(database) for database in there):
         lost = ", ".join(database.name for database in missing)
-        raise CantStart(f"the data folder has lost the database of {lost}; restore all of one moment")
+        raise CantStart(f"{place(settings)} has lost the database of {lost}; restore all of one moment")
 
 
 def _is_untouched(database: Database) -> bool:
@@ -132,12 +182,12 @@ def _check_cursors(found: Mapping[str, Database]) -> None:
     """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
     readers = readers_of(found)
     try:
-        last = {name: newest(reader)[0] for name, reader in readers.items()}
         for name, reader in readers.items():
             for source, cursor in cursors(reader).items():
-                if cursor > last[source]:
+                last = newest(readers[source])[0]
+                if cursor > last:
                     raise CantStart(
-                        f"{name} has applied {source}/{cursor}, but that log ends at {last[source]}: "
+                        f"{name} has applied {source}/{cursor}, but that log ends at {last}: "
                         f"{source} is older than the rest; restore all databases of one moment"
                     )
     finally:

@@ -81,7 +81,7 @@ def balance(
     from borsa.commands.explain import run
 
     found = settings.load()
-    sys.exit(run(msgspec.structs.replace(found, data=data) if data else found, user, asset, last))
+    sys.exit(run(msgspec.structs.replace(found, data=data, database="") if data else found, user, asset, last))
 
 
 @cli.command()

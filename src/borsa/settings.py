@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read once at start; the environment variable of a field is BORSA_ and its name in capitals."""
 
     data: Annotated[str, _about("Folder of the databases and keys")] = "./borsa-data"
+    database: Annotated[
+        str, _about("postgresql://user:password@host:port/name for PostgreSQL; empty is SQLite in the data folder")
+    ] = ""
     host: Annotated[str, _about("Address to listen on")] = "127.0.0.1"
     port: Annotated[int, _about("Port to listen on; 0 takes a free one"), Meta(ge=0, le=65535)] = 8000
     admin_password: Annotated[
@@ -162,7 +166,24 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             given[name] = _read(variable, source[variable], kind)
     settings = Settings(**given)  # type: ignore[arg-type]
     _check_proxies(settings)
+    _check_database(settings.database)
     return settings
+
+
+def _check_database(url: str) -> None:
+    """What is wrong is told without the URL, which has a password."""
+    if not url:
+        return
+    variable = variable_of("database")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise BadSetting(f"{variable}: this is no URL with a host and a port") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise BadSetting(f"{variable}: it must begin with postgresql://")
+    if len(parts.path) < 2:
+        raise BadSetting(f"{variable}: it names no database, as postgresql://user:password@host/name does")
 
 
 def _check_proxies(settings: Settings) -> None:

@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from borsa.app import SERVICES
-from borsa.runtime import migrations
+from borsa.runtime import migrations, postgres
 from borsa.runtime.log import runtime_tables
+from borsa.runtime.postgres import PostgresDatabase
+from borsa.runtime.postgres_server import Server
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from tests.house.source import ROOT
@@ -43,26 +45,53 @@ def test_migrations_and_tables_make_the_same_database(service: Service[Any], tmp
     described = engine_of(tmp_path / "described.db")
     service.tables.create_all(described)
     assert _schema(migrated) == _schema(described)
+    assert _strict(migrated) == _strict(described)
+    for engine in (migrated, described):
+        engine.dispose()
+
+
+@each_service
+def test_migrations_and_tables_make_the_same_schema_of_postgresql(service: Service[Any], postgres_url: str) -> None:
+    server = Server(postgres_url)
+    PostgresDatabase(service.name, server, service.tables).migrate()
+    migrated, described = (postgres.engine_of(server, schema) for schema in (service.name, "described"))
+    with described.begin() as connection:
+        connection.execute(sa.schema.CreateSchema("described"))
+        service.tables.create_all(connection)
+    assert _schema(migrated) == _schema(described)
+    assert _schema(migrated).keys() == service.tables.tables.keys()
     for engine in (migrated, described):
         engine.dispose()
 
 
 def _schema(engine: sa.Engine) -> dict[str, Any]:
     look = sa.inspect(engine)
-    names = [name for name in look.get_table_names() if name != "alembic_version"]
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql("PRAGMA table_list").mappings().all()
-        strict = {row["name"]: bool(row["strict"]) for row in rows}
     return {
         name: {
-            "columns": {each["name"]: (str(each["type"]), each["nullable"]) for each in look.get_columns(name)},
+            "columns": {
+                each["name"]: (str(each["type"]), each["nullable"], each["default"]) for each in look.get_columns(name)
+            },
             "key": look.get_pk_constraint(name)["constrained_columns"],
             "checks": sorted((str(each["name"]), each["sqltext"]) for each in look.get_check_constraints(name)),
-            "indexes": sorted((str(each["name"]), str(each["column_names"])) for each in look.get_indexes(name)),
-            "strict": strict[name],
+            "indexes": sorted(
+                (
+                    str(each["name"]),
+                    str(each["column_names"]),
+                    str(each["unique"]),
+                    str(each.get("dialect_options", {}).get("postgresql_where")),
+                )
+                for each in look.get_indexes(name)
+            ),
         }
-        for name in names
+        for name in look.get_table_names()
+        if name not in ("alembic_version", "lease")
     }
+
+
+def _strict(engine: sa.Engine) -> dict[str, bool]:
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("PRAGMA table_list").mappings().all()
+    return {row["name"]: bool(row["strict"]) for row in rows if not row["name"].startswith(("sqlite_", "alembic_"))}
 
 
 def test_every_table_is_strict(tmp_path: Path) -> None:
@@ -70,7 +99,7 @@ def test_every_table_is_strict(tmp_path: Path) -> None:
         database = SqliteDatabase(service.name, tmp_path, service.tables)
         database.migrate()
         engine = engine_of(database.path)
-        assert not [name for name, table in _schema(engine).items() if not table["strict"]], service.name
+        assert all(_strict(engine).values()), service.name
         engine.dispose()
 
 

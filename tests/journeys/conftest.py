@@ -1,17 +1,43 @@
 """Fixtures of the journeys."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.journeys.floor import Floor
 from tests.support.running import Running
 
+ON_BOTH = (
+    *("test_user_registration_and_order_placement", "test_wallet_management", "test_portfolio_management"),
+    *("test_order_types", "test_cancelling", "test_amending"),
+)
+"""Journeys that are made on PostgreSQL too; the others only on SQLite."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of some modules are run on an exchange of each kind."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH:
+        for name, scope in (("exchange", "function"), ("shared_exchange", "session")):
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, ["sqlite", "postgresql"], indirect=True, scope=scope)
+
 
 @pytest.fixture(scope="session")
-def shared_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def shared_exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One exchange for all journeys; in the shipped markets they only rest far below the price."""
-    with Running(tmp_path_factory.mktemp("journeys") / "data") as running:
+    on_postgresql = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("shared_postgres_url") if on_postgresql else ""
+    with Running(tmp_path_factory.mktemp("journeys") / "data", database=url) as running:
+        yield running
+
+
+@pytest.fixture
+def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """An exchange of its own for this test."""
+    on_postgresql = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if on_postgresql else ""
+    with Running(tmp_path / "data", database=url) as running:
         yield running
 
 

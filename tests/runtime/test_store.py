@@ -6,13 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from borsa.runtime.log import newest, read_after
+from borsa.runtime.log import READ_AFTER, newest, read_after
 from borsa.runtime.migrations import NewerSchema, head
+from borsa.runtime.postgres import PostgresDatabase
+from borsa.runtime.postgres_server import Server
 from borsa.runtime.sqlite import SqliteDatabase
-from borsa.runtime.store import Connection, Database, Statement, delete_by_key, select_by_key, upsert
+from borsa.runtime.store import (
+    Connection,
+    Database,
+    Statement,
+    StorageBroken,
+    delete_by_key,
+    select_by_key,
+    update_by_key,
+    upsert,
+)
 from borsa.services.wallets import tables
 
 MOST = 2**63 - 1
@@ -20,14 +34,30 @@ BALANCES = tables.BALANCES
 ALL = Statement(sa.select(BALANCES).order_by(BALANCES.c.wallet_id, BALANCES.c.asset))
 INSERT = Statement(sa.insert(BALANCES))
 LOG = Statement(sa.insert(tables.METADATA.tables["log"]))
+# whatever may be in a text but NUL, which is refused at the door
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.sampled_from(
+    ['"', "\\", "{,}", "NULL", "\\x"]
+)
+EVENTS = st.tuples(
+    st.integers(-(2**63), MOST), TEXTS, TEXTS, TEXTS, st.none() | TEXTS, st.binary() | st.just(b'\\x"{}')
+)
+# each example takes back what it wrote, and a suite is meant to be run by several classes
+_OF_A_SUITE = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
 SET_VERSION = Statement(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
 
 class StoreSuite:
     """What a database has to do. A subclass brings `database`, that of wallets, before its schema is made, and
-    `broken`, the error of a statement that can't be."""
+    `broken`, the errors of a statement that can't be."""
 
-    broken: type[Exception]
+    broken: tuple[type[BaseException], ...]
+
+    def check_refused(self, connection: Connection, *rows: Any) -> None:
+        """The rows are, at once or at the commit; and after it the connection goes on."""
+        with pytest.raises((*self.broken, OverflowError)):  # noqa: PT012 - which of them raises is the driver's
+            connection.write(INSERT, rows)
+            connection.commit()
+        connection.rollback()
 
     @pytest.fixture
     def connection(self, database: Database) -> Iterator[Connection]:
@@ -97,28 +127,24 @@ class StoreSuite:
         assert [row[2] for row in connection.read(ALL)] == [amount, -amount]
 
     def test_more_than_64_bits_are_refused(self, connection: Connection) -> None:
-        with pytest.raises((self.broken, OverflowError)):
-            connection.write(INSERT, [("w", "USD", MOST + 1, 0, 0)])
-        connection.rollback()
+        self.check_refused(connection, ("w", "USD", MOST + 1, 0, 0))
+        self.check_refused(connection, ("w", "EUR", 1, 0, 0), ("w", "USD", MOST + 1, 0, 0))
 
     def test_a_text_is_no_integer(self, connection: Connection) -> None:
-        with pytest.raises(self.broken):
-            connection.write(INSERT, [("w", "USD", "much", 0, 0)])
-        connection.rollback()
+        self.check_refused(connection, ("w", "USD", "much", 0, 0))
+        self.check_refused(connection, ("w", "EUR", 1, 0, 0), ("w", "USD", "much", 0, 0))
 
     @pytest.mark.parametrize("row", [("w", "USD", -1, 0, 0), ("w", "USD", 0, -1, 0)])
     def test_the_database_itself_refuses_a_balance_below_zero(self, connection: Connection, row: Any) -> None:
-        with pytest.raises(self.broken):
-            connection.write(INSERT, [row])
-        connection.rollback()
+        self.check_refused(connection, row)
+        self.check_refused(connection, ("w", "EUR", 1, 0, 0), row)
         assert connection.read(ALL) == []
 
     def test_a_key_is_there_once(self, connection: Connection) -> None:
         connection.write(INSERT, [("w", "USD", 1, 0, 0)])
         connection.commit()
-        with pytest.raises(self.broken):
-            connection.write(INSERT, [("w", "USD", 2, 0, 0)])
-        connection.rollback()
+        self.check_refused(connection, ("w", "USD", 2, 0, 0))
+        self.check_refused(connection, ("x", "USD", 2, 0, 0), ("x", "USD", 2, 0, 0))
         assert connection.read(ALL) == [("w", "USD", 1, 0, 0)]
 
     def test_an_upsert_inserts_or_replaces(self, connection: Connection) -> None:
@@ -142,6 +168,15 @@ class StoreSuite:
         connection.commit()
         assert connection.read(ALL) == [("w", "EUR", 1, 0, 0)]
 
+    def test_rows_that_are_there_are_updated_by_key(self, connection: Connection) -> None:
+        statement = update_by_key(BALANCES)
+        assert statement is not None
+        connection.write(INSERT, [("w", asset, 1, 2, 3) for asset in ("BTC", "EUR", "USD")])
+        connection.write(statement, [(4, 5, 6, "w", "USD"), (7, 8, 9, "w", "BTC")])
+        connection.write(statement, [(0, 0, 0, "w", "EUR")])
+        connection.commit()
+        assert connection.read(ALL) == [("w", "BTC", 7, 8, 9), ("w", "EUR", 0, 0, 0), ("w", "USD", 4, 5, 6)]
+
     def test_bytes_and_nothing_come_back_as_they_went(self, connection: Connection) -> None:
         event = b'{"userId":"u","userName":"\xc3\xa9"}'
         connection.write(
@@ -154,6 +189,33 @@ class StoreSuite:
         assert [each.sequence for each in read_after(connection, "wallets", 1, 10)] == [2]
         assert [each.sequence for each in read_after(connection, "wallets", 0, 1)] == [1]
 
+    @given(st.lists(EVENTS, min_size=1, max_size=5))
+    @settings(max_examples=60, deadline=None, suppress_health_check=_OF_A_SUITE)
+    def test_many_rows_come_back_as_they_went(self, connection: Connection, found: list[Any]) -> None:
+        rows = [(at, *row) for at, row in enumerate(found, 1)]
+        connection.write(LOG, rows)
+        assert connection.read(READ_AFTER, after=0, limit=10) == rows
+        connection.rollback()
+
+    def test_texts_are_ordered_by_their_code_points(self, connection: Connection) -> None:
+        texts = ["-", "0", "A", "Z", "_", "a", "z", "\xe9", "\u20ac", "\U0001f600"]
+        connection.write(INSERT, [("w", text, 0, 0, 0) for text in reversed(texts)])
+        assert [row[1] for row in connection.read(ALL)] == texts
+
+    def test_a_closed_connection_leaves_the_next_one_to_write(self, database: Database) -> None:
+        database.migrate()
+        for asset in ("EUR", "USD"):
+            with closing(database.connect()) as connection:
+                connection.write(INSERT, [("w", asset, 1, 0, 0)])
+                connection.commit()
+        with closing(database.reader()) as reader:
+            assert [row[1] for row in reader.read(ALL)] == ["EUR", "USD"]
+
+    def test_there_is_room(self, connection: Connection) -> None:
+        assert connection.has_room()
+        assert connection.has_room()
+        assert connection.read(ALL) == []
+
     def test_an_empty_log_ends_at_zero(self, connection: Connection) -> None:
         assert newest(connection)[0] == 0
 
@@ -161,7 +223,7 @@ class StoreSuite:
 class TestSqlite(StoreSuite):
     """One file."""
 
-    broken = apsw.Error
+    broken = (apsw.Error,)
 
     @pytest.fixture
     def database(self, tmp_path: Path) -> SqliteDatabase:
@@ -173,3 +235,13 @@ class TestSqlite(StoreSuite):
     def test_a_commit_is_on_disk_when_it_returns(self, connection: Any, pragma: str, value: Any) -> None:
         read: Callable[[Statement], Any] = connection.read
         assert read(Statement(sa.text(f"PRAGMA {pragma}"))) in ([(value,)], [])
+
+
+class TestPostgres(StoreSuite):
+    """One schema."""
+
+    broken = (psycopg.Error, StorageBroken)
+
+    @pytest.fixture
+    def database(self, postgres_url: str) -> PostgresDatabase:
+        return PostgresDatabase("wallets", Server(postgres_url), tables.METADATA)

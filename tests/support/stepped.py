@@ -13,7 +13,7 @@ from borsa.errors import Refused
 from borsa.events import UserCreated
 from borsa.requests import Request
 from borsa.runtime.bus import Once, Origin, Outcome
-from borsa.runtime.clock import SystemClock
+from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.writer import Writer
 from borsa.services.orders.model import AmendOrder, CancelOrder, ChangeMarket, PlaceOrder
@@ -39,11 +39,12 @@ class Outcomes:
 class Stepped:
     """The writers of one exchange in a folder; `settle` steps them until nothing waits."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, **options: Any) -> None:
         settings = Settings(admin_password="quiet-harbour-lantern-42", data=str(folder))
         self.settings = msgspec.structs.replace(settings, **options)
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         self.outcomes = Outcomes()
+        self._clock = clock or SystemClock()
 
     def __enter__(self) -> Self:
         databases = app.prepared(self.settings)
@@ -52,7 +53,7 @@ class Stepped:
         for service in app.SERVICES:
             database = databases[service.name]
             connection = database.connect()
-            writer = Writer(service, connection, self.bus, SystemClock(), self.settings, lambda: None)
+            writer = Writer(service, connection, self.bus, self._clock, self.settings, lambda: None)
             self.bus.attach(writer)
             self.writers[service.name] = writer
         for writer in self.writers.values():

@@ -29,6 +29,12 @@ class Outcome(Figures, frozen=True, kw_only=True):
     kernel: str
 
 
+DURABILITY = {
+    "sqlite": "SQLite WAL, synchronous=FULL, one fsync a group commit",
+    "postgresql": "PostgreSQL, synchronous_commit=on, one round trip and one flush a group commit",
+}
+
+
 def run(settings: Settings, pressure: Pressure, url: str) -> int:
     """Measure; returns the exit status: 0 when every order was accepted and the books are right."""
     try:
@@ -62,9 +68,10 @@ def _measure(client: Client, pressure: Pressure, *, tidy: bool = False) -> Outco
     client.sign_in_admin()
     market = client.open_market(market_named("BENCH", "USD", "0.01", "0.000001"))
     keys = [player.key for player in _players(client, market, pressure.users)]
-    kernel = client.facts().get("kernel", "unknown")
+    facts = client.facts()
+    kernel = facts.get("kernel", "unknown")
     say(pressure, f"{market.symbol}, limit orders around a middle price, about 70 % of them trade", f"{kernel} kernel")
-    typer.echo("Durability   answered once on disk: SQLite WAL, synchronous=FULL, one fsync a group commit")
+    typer.echo(f"Durability   answered once on disk: {DURABILITY[facts.get('store', 'sqlite')]}")
     load = load_of(client.host_and_port, market, keys, pressure.connections, pressure.seconds, pressure.batch)
     measured = pressure.apply(load)
     lag = client.wait_until_settled()

@@ -18,8 +18,9 @@ import msgspec
 import typer
 from alembic.script import ScriptDirectory
 
-from borsa import settings
+from borsa import app, settings
 from borsa.app import SERVICES
+from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
 from borsa.runtime.migrations import configuration, head
 from borsa.settings import Settings
@@ -30,6 +31,8 @@ PYTHON_LEAST = (3, 11)
 FREE_BYTES_LEAST = 1024**3
 SYNC_SECONDS_MOST = 0.05
 PASSWORD_CHARACTERS_LEAST = 15
+CONNECTIONS_LEAST = 40
+"""So many an exchange of three processes takes of PostgreSQL, and a few for who looks at it."""
 
 SERVERS = {
     "psql": "only PostgreSQL needs it",
@@ -180,7 +183,10 @@ def look_at_port(settings: Settings) -> Iterator[Symptom]:
 
 
 def look_at_schemas(settings: Settings) -> Iterator[Symptom]:
-    """Which schema each database of an existing folder is at."""
+    """Which schema each database is at."""
+    if settings.database:
+        yield from _look_at_server(settings)
+        return
     found = [service.name for service in SERVICES if (settings.folder / f"{service.name}.db").exists()]
     if not found:
         yield Symptom(OK, "databases", "none yet: the first start makes them")
@@ -199,13 +205,37 @@ def _schema(folder: Path, service: str) -> Symptom:
             rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if tables else []
     except apsw.Error as error:
         return Symptom(FAIL, f"{service}.db", f"can't be read: {error}")
-    current = rows[0][0] if rows else None
+    return _judged(service, f"{service}.db", str(rows[0][0]) if rows else None)
+
+
+def _judged(service: str, what: str, current: str | None) -> Symptom:
     if current == head(service):
-        return Symptom(OK, f"{service}.db", f"at {current}")
+        return Symptom(OK, what, f"at {current}")
     known = {each.revision for each in ScriptDirectory.from_config(configuration(service)).walk_revisions()}
     if current is None or current in known:
-        return Symptom(OK, f"{service}.db", f"at {current or 'nothing'}, the next start brings it to {head(service)}")
-    return Symptom(FAIL, f"{service}.db", f"at {current}, which this version does not know: it is newer")
+        return Symptom(OK, what, f"at {current or 'nothing'}, the next start brings it to {head(service)}")
+    return Symptom(FAIL, what, f"at {current}, which this version does not know: it is newer")
+
+
+def _look_at_server(settings: Settings) -> Iterator[Symptom]:
+    """PostgreSQL: is it there, does it keep what it is told to keep, and who writes?"""
+    try:
+        found = app.examined(settings)
+    except (CantStart, ImportError) as error:
+        yield Symptom(FAIL, "database", str(error))
+        return
+    yield Symptom(OK, "database", f"PostgreSQL {found.version} at {app.place(settings)}")
+    if not found.good_collation:
+        yield Symptom(FAIL, "collation", f"{found.collation}: make the database with createdb -T template0 --locale=C")
+    for name, value in found.unsafe.items():
+        yield Symptom(WARN, name, f"{value}: what was answered may be lost")
+    free = found.connections_max - found.connections
+    enough = free >= CONNECTIONS_LEAST
+    yield Symptom(OK if enough else WARN, "connections", f"{free} of {found.connections_max} are free")
+    for service, revision in found.revisions.items():
+        yield _judged(service, f"schema {service}", revision)
+    for service, writer in found.writers.items():
+        yield Symptom(WARN, f"writer of {service}", writer)
 
 
 LOOKS: tuple[Callable[[Settings], Iterator[Symptom]], ...] = (

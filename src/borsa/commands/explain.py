@@ -9,11 +9,14 @@ import apsw
 import msgspec
 import typer
 
+from borsa import app
+from borsa.commands.audit.copied import moment_of
 from borsa.commands.audit.moment import Moment, NothingToAudit
 from borsa.commands.causes import Causes, Line
 from borsa.commands.verify import follows
 from borsa.markets import amount_text
 from borsa.runtime.clock import time_text
+from borsa.runtime.store import StorageBroken
 from borsa.services.users.model import name_key
 from borsa.settings import Settings
 
@@ -57,14 +60,16 @@ def run(settings: Settings, user: str, asset: str, last: int) -> int:
     `last`: only so many postings of each wallet are printed, and what was before as one sum; 0 is all.
     """
     try:
-        with Moment(settings.folder, follows()) as moment:
+        with moment_of(settings, follows()) as moment:
             moment.fix()
             return Explanation(moment, asset, last).of(user)
     except NothingToAudit as error:
         typer.echo(f"borsa: nothing to explain: {error}", err=True)
         return NOTHING
-    except apsw.Error as error:
-        typer.echo(f"borsa: a database of {settings.folder} can't be read: {error}; borsa verify says more", err=True)
+    except (apsw.Error, StorageBroken) as error:
+        typer.echo(
+            f"borsa: a database of {app.place(settings)} can't be read: {error}; borsa verify says more", err=True
+        )
         return DIFFERS
 
 

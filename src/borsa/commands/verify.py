@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 import apsw
 import msgspec
@@ -25,9 +24,11 @@ from borsa.commands.audit import (
     users,
 )
 from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.copied import moment_of
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment, NothingToAudit
 from borsa.commands.audit.witness import Witness
+from borsa.runtime.store import StorageBroken
 from borsa.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
@@ -72,14 +73,14 @@ def run(settings: Settings, digest: bytes | None = None) -> int:
     """
     checks = CHECKS if digest is None else (*CHECKS, seals.is_in_the_chain(digest))
     try:
-        with Moment(settings.folder, follows()) as moment:
+        with moment_of(settings, follows()) as moment:
             findings = _audit_until_sure(moment, checks)
-            _report(settings.folder, moment, findings)
+            _report(moment, findings)
     except NothingToAudit as error:
         typer.echo(f"borsa: nothing to audit: {error}", err=True)
         return NOTHING
-    except apsw.Error as error:
-        typer.echo(f"F10  a database of {settings.folder} can't be read: {error}")
+    except (apsw.Error, StorageBroken) as error:
+        typer.echo(f"F10  a database of {app.place(settings)} can't be read: {error}")
         return WRONG
     return WRONG if any(finding.breaches for finding in findings) else RIGHT
 
@@ -127,8 +128,8 @@ def _complete(breaches: Iterator[str]) -> Iterator[str]:
         yield f"could not be checked to its end: {error!r}"
 
 
-def _report(folder: Path, moment: Moment, findings: list[Finding]) -> None:
-    typer.echo(f"{folder}, at {', '.join(f'{name}/{last}' for name, last in sorted(moment.last.items()))}")
+def _report(moment: Moment, findings: list[Finding]) -> None:
+    typer.echo(f"{moment.where}, at {', '.join(f'{name}/{last}' for name, last in sorted(moment.last.items()))}")
     for finding in findings:
         verdict = f"WRONG, {finding.breaches} breaches" if finding.breaches else "ok"
         typer.echo(f"{' '.join(finding.check.proves)}  {finding.check.says}: {finding.rows} rows, {verdict}")

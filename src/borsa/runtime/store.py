@@ -28,18 +28,18 @@ class Statement:
     """A Core statement, compiled once for each dialect that runs it."""
 
     def __init__(self, core: sa.Executable) -> None:
-        self._core = core
+        self.core = core
         self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...]]] = {}
 
     def compiled(self, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
         """The SQL text, and (name, fixed value) of its parameters in their order."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            for each in visitors.iterate(self._core):  # type: ignore[arg-type]
+            for each in visitors.iterate(self.core):  # type: ignore[arg-type]
                 if isinstance(each, sa.BindParameter):
                     # its value comes with each run, but an IN would be spelled out only once all values are there
                     each.required = False
-            compiled = self._core.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+            compiled = self.core.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
             names = compiled.positiontup or ()
             fixed = compiled.params
             found = (str(compiled), tuple((name, fixed.get(name)) for name in names))

@@ -36,10 +36,12 @@ class NothingToAudit(RuntimeError):
 class Moment:
     """All six databases in one read-only connection, each under its service's name.
 
-    `follows` are the pairs of consumer and source that there are.
+    `follows` are the pairs of consumer and source that there are; `where` says where the databases are.
     """
 
     def __init__(self, folder: Path, follows: Sequence[tuple[str, str]]) -> None:
+        self.folder = folder
+        self.where = str(folder)
         self._follows = follows
         missing = [service for service in SERVICES if not (folder / f"{service}.db").is_file()]
         if len(missing) == len(SERVICES):

@@ -1,0 +1,72 @@
+"""Where PostgreSQL is, and how Borsa connects to it: every wait is bounded, and the password is in no message."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.numeric import Int8Dumper
+
+from borsa.errors import CantStart
+from borsa.runtime.lease import Keeper
+
+CONNECT_SECONDS_MAX = 5
+"""How long a connection may take to be there."""
+
+LOCK_SECONDS_MAX = 10
+"""How long a statement waits for a lock: there is one writer, so only a former one could have it."""
+
+UNHEARD_MS_MAX = 10_000
+"""How long data may be on its way to the server, or a silent connection go unanswered, until it counts as lost."""
+
+PREPARED_MAX = 1_000
+"""Statements that a connection keeps prepared."""
+
+
+class Server:
+    """Where the schemas are. `place` names it without the password."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._given: Mapping[str, Any] = conninfo_to_dict(url)
+        except psycopg.Error:
+            # what libpq says of it may have the password in it
+            raise CantStart("BORSA_DATABASE is no connection URI that PostgreSQL understands") from None
+        parts = urlsplit(url)
+        self.place = f"{parts.hostname or 'the local socket'}{parts.path}"
+        self.keeper = Keeper(partial(self.connect, "public", "leases", synchronous_commit="off"))
+
+    def connect(self, schema: str, what: str, **settings: str | int) -> "psycopg.Connection[Any]":
+        """A connection that sees only this schema, in autocommit; psycopg.OperationalError when there is none.
+
+        `what` it is for is seen in pg_stat_activity; `settings` are of its session.
+        """
+        session = {"search_path": schema, "lock_timeout": LOCK_SECONDS_MAX * 1000, "client_encoding": "UTF8"} | settings
+        options = [str(self._given.get("options") or ""), *(f"-c {name}={value}" for name, value in session.items())]
+        connection = psycopg.connect(
+            **dict(self._given)
+            | {
+                "options": " ".join(options).strip(),
+                "application_name": f"borsa {schema} {what}",
+                "connect_timeout": CONNECT_SECONDS_MAX,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": UNHEARD_MS_MAX,
+            },
+            autocommit=True,
+            prepare_threshold=0,
+        )
+        connection.prepared_max = PREPARED_MAX
+        # whatever its size, so that one statement is prepared once
+        connection.adapters.register_dumper(int, Int8Dumper)
+        return connection
+
+    def reached(self, schema: str, what: str) -> "psycopg.Connection[Any]":
+        """As connect; CantStart when there is none."""
+        try:
+            return self.connect(schema, what)
+        except psycopg.Error as error:
+            raise CantStart(f"the database {self.place} can't be reached: {str(error).strip()}") from error
