@@ -43,7 +43,7 @@ DAMAGES = {
     "posting": ("UPDATE wallets.postings SET amount = amount + 1 WHERE entry_id = 3 AND line = 0", "I-01"),
     "log": ("DELETE FROM orders.log WHERE sequence = 7", "I-30"),
     "order": ("UPDATE orders.orders SET filled = 0 WHERE status = 'filled'", "I-10"),
-    "snapshot": ("UPDATE trades.snapshots SET body = 'x'", "I-22"),
+    "snapshot": ("UPDATE trades.snapshot_pieces SET body = 'x'", "I-22"),
     "secret": ("UPDATE users.users SET name = '-----BEGIN PRIVATE KEY-----'", "I-51"),
     "negative": (
         "ALTER TABLE wallets.balances DROP CONSTRAINT balances_not_negative;"
