@@ -101,7 +101,8 @@ def contents(folder: Path) -> Contents:
             database.text_factory = bytes
             for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
                 name = table.decode()
-                found[path.stem, name] = rows_of(database, name)
+                # SQLite takes a name in whatever case it is
+                found[path.stem, name.lower()] = rows_of(database, name)
             if path.stem == "notifications":
                 told = found[path.stem, "notifications"]
                 found[path.stem, "messages"] = [told[0], *(row for row in told[1:] if b"message" in row)]
