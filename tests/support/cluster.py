@@ -162,10 +162,7 @@ def brokers(count: int) -> Iterator[list[Nats]]:
     ports = free_ports(2 * count)
     routes = ports[count:] if count > 1 else []
     with contextlib.ExitStack() as stack:
-        yield [
-            stack.enter_context(Nats(ports[at], routes[at] if routes else 0, routes))
-            for at in range(count)
-        ]
+        yield [stack.enter_context(Nats(ports[at], routes[at] if routes else 0, routes)) for at in range(count)]
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """A private NATS server with JetStream: on a free loopback port, in a temporary folder, gone with the process that
 began it."""
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 import nats as nats_py
 import pytest
+import uvloop
 
 from tests.support.running import PATIENCE_SECONDS
 
@@ -138,26 +138,23 @@ class Nats:
 
     def empty(self) -> None:
         """Forget every stream."""
-        asyncio.run(self._empty())
+        uvloop.run(self._empty())
 
     async def _empty(self) -> None:
-        client = await nats_py.connect(self.url)
-        stream = client.jetstream()
-        for each in await stream.streams_info():
-            await stream.delete_stream(each.config.name or "")
-        await client.close()
+        async with await nats_py.connect(self.url) as client:
+            stream = client.jetstream()
+            for each in await stream.streams_info():
+                await stream.delete_stream(each.config.name or "")
 
     def stored(self, stream: str) -> list[Any]:
         """The messages of a stream."""
-        return asyncio.run(self._stored(stream))
+        return uvloop.run(self._stored(stream))
 
     async def _stored(self, name: str) -> list[Any]:
-        client = await nats_py.connect(self.url)
-        stream = client.jetstream()
-        state = (await stream.stream_info(name)).state
-        found = [await stream.get_msg(name, at) for at in range(state.first_seq, state.last_seq + 1)]
-        await client.close()
-        return found
+        async with await nats_py.connect(self.url) as client:
+            stream = client.jetstream()
+            state = (await stream.stream_info(name)).state
+            return [await stream.get_msg(name, at) for at in range(max(state.first_seq, 1), state.last_seq + 1)]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -76,6 +76,12 @@ class Broker:
         return ", ".join(f"{part.hostname}:{part.port or 4222}" for part in parts)
 
     @property
+    def version(self) -> str:
+        """Which version of the server answers."""
+        found = self.client.connected_server_version
+        return f"{found.major}.{found.minor}.{found.patch}"
+
+    @property
     def payload_bytes_max(self) -> int:
         """The largest message that the server takes."""
         return self.client.max_payload

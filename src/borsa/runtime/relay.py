@@ -107,6 +107,7 @@ class Relay:
         self._unacknowledged: deque[tuple[float, asyncio.Future[PubAck]]] = deque()
         self._is_lacking = True
         self._failed = False
+        self._worth = ""
         self._is_idle = False
 
     def start(self) -> None:
@@ -213,7 +214,10 @@ class Relay:
         if not self._broker.client.is_connected:
             return
         self._is_lacking = False
-        self._stream = await prepared(self._broker, self._bytes_max, single=self._single)
+        self._stream, worth = await prepared(self._broker, self._bytes_max, single=self._single)
+        if worth != self._worth:
+            self._worth = worth
+            _log.info("broker", version=self._broker.version, acknowledgement=worth)
         if self._reader is None or self._stream is None:
             return
         after = max(await _stored(self._stream, LOG + self._source), self._last - FILL_EVENTS_MAX)
@@ -245,20 +249,16 @@ async def _stored(stream: JetStreamContext, subject: str) -> int:
     return decode_pack(found.data or b"").last
 
 
-async def prepared(broker: Broker, bytes_max: int, *, single: bool) -> JetStreamContext | None:
-    """The streams, made where they are not there; None where the broker stores nothing. Logs what its word is worth."""
-    version = str(broker.client.connected_server_version)
+async def prepared(broker: Broker, bytes_max: int, *, single: bool) -> tuple[JetStreamContext | None, str]:
+    """The streams, made where they are not there, None where the broker stores nothing; and what its word is worth."""
     stream = broker.jetstream()
     try:
         names = {LOG_STREAM: LOG + "*"} | ({EVENTS_STREAM: EVENTS + ">"} if single else {})
         replicas = min([await _made(stream, name, subject, bytes_max) for name, subject in names.items()])
     except (TimeoutError, JetStreamError, nats.errors.Error) as error:
-        _log.warning("broker", version=version, stores="nothing", reason=repr(error))
-        return None
-    # it says that it has a message before the message is on disk, and this version can't be told otherwise
-    worth = f"{replicas} of its servers have it in memory; on disk within two minutes, or the server's sync_interval"
-    _log.info("broker", version=version, replicas=replicas, acknowledgement=worth)
-    return stream
+        return None, f"nothing is stored: {error!r}"
+    # it says that it has a message before the message is on disk, and 2.9 can't be told otherwise
+    return stream, f"{replicas} of its servers have it in memory; on disk within two minutes, or its sync_interval"
 
 
 async def _made(stream: JetStreamContext, name: str, subject: str, bytes_max: int) -> int:
