@@ -163,10 +163,10 @@ def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
     found = databases(settings)
     _take_turn(settings)
-    return complete(found)
+    return complete(settings, found)
 
 
-def complete(found: dict[str, Database]) -> dict[str, Database]:
+def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
     there = [database for database in found.values() if database.exists()]
     missing = [database for database in found.values() if database not in there]

@@ -48,7 +48,7 @@ def prepared(settings: Settings) -> dict[str, Database]:
     with Server(settings.database).reached("public", "prepare") as connection:
         # until the connection ends: who comes at the same time finds all of them, or none
         connection.execute("SELECT pg_advisory_lock(7311)")
-        return app.complete(app.databases(settings))
+        return app.complete(settings, app.databases(settings))
 
 
 # a service ---------------------------------------------------------------------------------------------------------

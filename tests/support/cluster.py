@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,7 @@ class Served:
         self.name = name
         self.environment = environment
         self.output: list[str] = []
+        self._ended = False
         self._listens, self._works = threading.Event(), threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "borsa.cli", "serve", name],
@@ -55,6 +57,7 @@ class Served:
                 self._listens.set()
             if "is at work" in line:
                 self._works.set()
+        self._ended = True
 
     @property
     def pid(self) -> int:
@@ -63,12 +66,16 @@ class Served:
 
     def listens(self, seconds: float = 60) -> Self:
         """Wait until it can be asked over HTTP."""
-        assert self._listens.wait(seconds), f"{self.name}: {''.join(self.output)}"
-        return self
+        return self._waited(self._listens, seconds)
 
     def works(self, seconds: float = 60) -> Self:
         """Wait until it is the one that works."""
-        assert self._works.wait(seconds), f"{self.name}: {''.join(self.output)}"
+        return self._waited(self._works, seconds)
+
+    def _waited(self, happened: threading.Event, seconds: float) -> Self:
+        end = time.monotonic() + seconds
+        while not happened.wait(0.05):
+            assert not self._ended and time.monotonic() < end, f"{self.name}: {''.join(self.output)}"
         return self
 
     def kill(self) -> None:
