@@ -22,6 +22,7 @@ from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.jetstream import JetStreamBus
+from borsa.runtime.lease import look
 from borsa.runtime.postgres import take_turn
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.standard import Health, Look, standard_routes
@@ -122,8 +123,13 @@ class Part:
             self._worker.take([bus.receive, writer.hear, bus.flush], [writer.step], paced=True)
         else:
             self._worker.take([bus.receive, writer.step, bus.flush])
-        bus.open(databases[self._name].reader())
+        bus.open(databases[self._name].reader(), self._epoch())
         return writers
+
+    def _epoch(self) -> int:
+        """That of the lease which this process has."""
+        with Server(self.settings.database).reached(self._name, "look") as connection:
+            return look(connection).epoch
 
     def _usurped(self, name: str) -> None:
         raise RuntimeError(f"another process writes {name}")

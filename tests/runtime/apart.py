@@ -45,7 +45,7 @@ class JetStreamStage(Stage):
             bus.start()
         self.relayed = {name: self.databases[name].reader() for name in self.writers}
         for name in self.writers:
-            self.reach[name].open(self.relayed[name])
+            self.reach[name].open(self.relayed[name], 1)
         self.carry()
         return self
 

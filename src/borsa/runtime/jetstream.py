@@ -59,14 +59,13 @@ class _Asker:
 
 
 class _Source:
-    """What is heard of a producer: how far, how far it says that its log goes, which process writes it, and when."""
+    """What is heard of a producer: how far, how far it says that its log goes, its newest writer's epoch, and when."""
 
-    __slots__ = ("announced", "heard", "heard_at", "writer")
+    __slots__ = ("announced", "epoch", "heard", "heard_at")
 
     def __init__(self, now: int) -> None:
-        self.heard = self.announced = 0
+        self.heard = self.announced = self.epoch = 0
         self.heard_at = now
-        self.writer = ""
 
 
 class JetStreamBus:
@@ -106,7 +105,7 @@ class JetStreamBus:
         self._questions = Questions(
             self._ask, clock.ticks, settings.inbox_items_max, settings.ask_seconds_max, patient=patient
         )
-        self._look_at = 0
+        self._look_at = self._epoch = 0
         self._connections = broker.connections
 
     def on_ask(self, act: Callable[[], Any]) -> None:
@@ -130,10 +129,12 @@ class JetStreamBus:
             self._consumers.setdefault(source, []).append(writer)
             self._source(source)
 
-    def open(self, reader: Reader) -> None:
-        """The writers of this process are at work: say so, and take questions. `reader` is for the relay alone."""
+    def open(self, reader: Reader, epoch: int) -> None:
+        """The writer of this process is at work, as number `epoch` of its service: say so, and take questions. `reader`
+        is for the relay alone."""
+        self._epoch = epoch
         for name in self._writers:
-            self._relay.own(name, reader, self.name)
+            self._relay.own(name, reader, epoch)
             self._broker.subscribe(ASK + name)
 
     def shut(self) -> None:
@@ -301,13 +302,15 @@ class JetStreamBus:
     def _hear_of(self, name: str, data: bytes) -> None:
         announced = decode_announced(data)
         source = self._source(name)
+        if announced.epoch < source.epoch:
+            return  # it was paused, and does not know yet that it was replaced
         source.heard_at = self._ticks()
         source.announced = max(source.announced, announced.last)
-        if name in self._writers and announced.writer != self.name:
+        if name in self._writers and announced.epoch > self._epoch > 0:
             self._usurped(name)
-        if source.writer and announced.writer != source.writer:
+        if 0 < source.epoch < announced.epoch:
             self._questions.restarted(name)
-        source.writer = announced.writer
+        source.epoch = announced.epoch
 
     def _look(self) -> None:
         """Now and then: what was announced and did not come is read from the log, and so is that of the silent."""

@@ -63,10 +63,10 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Announced(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How far a log goes, and which process writes it: another one has another `writer`."""
+    """How far a log goes, and which of all its writers that were writes it now."""
 
     last: int
-    writer: str
+    epoch: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -99,7 +99,7 @@ class Relay:
         self._some = asyncio.Event()
         self._told = False
         self._source = ""
-        self._writer = ""
+        self._epoch = 0
         self._reader: Reader | None = None
         self._last = self._position = 0
         self._waiting = 0
@@ -118,10 +118,10 @@ class Relay:
 
     # from the writer's thread ---------------------------------------------------------------------------------------
 
-    def own(self, source: str, reader: Reader, writer: str) -> None:
-        """From now on this process writes the log of `source`, and is called `writer`."""
+    def own(self, source: str, reader: Reader, epoch: int) -> None:
+        """From now on this process writes the log of `source`, as its writer number `epoch`."""
         self._last = newest(reader)[0]
-        self._reader, self._source, self._writer = reader, source, writer
+        self._reader, self._source, self._epoch = reader, source, epoch
         self._broker.call_soon(self._fill_again)
         self._announce()
 
@@ -156,7 +156,7 @@ class Relay:
 
     def _announce(self) -> None:
         if self._source and self._broker.client.is_connected:
-            self._broker.send(LAST + self._source, _encode(Announced(self._last, self._writer)))
+            self._broker.send(LAST + self._source, _encode(Announced(self._last, self._epoch)))
 
     def _give_up(self) -> None:
         """What was not acknowledged for long is lost, as far as anybody knows."""
