@@ -75,7 +75,8 @@ class Served:
     def _waited(self, happened: threading.Event, seconds: float) -> Self:
         end = time.monotonic() + seconds
         while not happened.wait(0.05):
-            assert not self._ended and time.monotonic() < end, f"{self.name}: {''.join(self.output)}"
+            is_over = self._ended or time.monotonic() > end
+            assert not is_over, f"{self.name}: {''.join(self.output)}"
         return self
 
     def kill(self) -> None:

@@ -34,8 +34,8 @@ LAST = "borsa.last."
 EVENTS = "borsa.events."
 """The subjects of single events: with source, type, and market or "-" behind."""
 
-LOG_STREAM = "BORSA_LOG"
-EVENTS_STREAM = "BORSA_EVENTS"
+LOG_STREAM = "borsa-log"
+EVENTS_STREAM = "borsa-events"
 
 ANNOUNCE_SECONDS = 1
 """How often a service says how far its log goes."""
