@@ -12,12 +12,9 @@ import msgspec
 
 from borsa.errors import Refused
 from borsa.requests import ASKED, Request, reply_type
-from borsa.runtime.bus import OVERLOADED, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Once, Origin, Outcome, Replies, overloaded
 from borsa.runtime.link import Asked, Declined, Told
 from borsa.runtime.vitals import DescribeProcess
-
-NO_ANSWER = Refused("no_answer")
-"""What is said of a question that somebody may have taken, and nobody answered."""
 
 LOOK_NS = 100_000_000
 """How often is looked at what waits, in nanoseconds."""
@@ -30,6 +27,11 @@ BATCHES_MAX = 1_000
 
 REPEATABLE = frozenset((*ASKED, DescribeProcess))
 """Requests that have no second effect, by what is in them."""
+
+
+def no_answer() -> Refused:
+    """What is said of a question that somebody may have taken, and nobody answered."""
+    return Refused("no_answer")
 
 
 class _Waiting:
@@ -84,7 +86,7 @@ class Questions:
     ) -> None:
         """Put a question with the next flush; when too many wait for answers, it is refused at once."""
         if len(self._waiting) >= self._items_max:
-            replies.deliver([(token, OVERLOADED)])
+            replies.deliver([(token, overloaded())])
             return
         number = next(self._numbers)
         if not self._unsent:
@@ -152,7 +154,7 @@ class Questions:
             if waiting.repeatable:
                 self._again.append(number)
             else:
-                self._end(number, NO_ANSWER)
+                self._end(number, no_answer())
 
     def _end(self, number: int, refused: Refused) -> None:
         waiting = self._waiting.pop(number)
@@ -189,4 +191,4 @@ class Questions:
             number, oldest = next(iter(waiting.items()))
             if oldest.at + self._wait_ns > now:
                 return
-            self._end(number, NO_ANSWER if oldest.is_out else OVERLOADED)
+            self._end(number, no_answer() if oldest.is_out else overloaded())
