@@ -19,7 +19,7 @@ from tests.support.nats import Nats
 from tests.support.process import borsa
 from tests.support.running import Person, Running, until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.timeout(300)
 
 TAKEOVER_SECONDS = 5
 """How long it may take until a standby works, as the issue of the cluster promises."""
