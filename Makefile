@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 # what an installation is made of: when one of these changes, it is made again
 INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi)
 
-.PHONY: run test soak crash check fix bench docs migration clean
+.PHONY: run cluster test soak crash check fix bench docs migration clean
 
 run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
 	@exec $(BIN)/borsa up
+
+cluster: $(VENV)/test.ready  ## Run every service apart, over a private PostgreSQL and NATS, until ctrl-C; brokers=3
+	@exec $(BIN)/python -m tests.support.cluster --brokers $(or $(brokers),1) --gateways $(or $(gateways),2)
 
 test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts and tidiness
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

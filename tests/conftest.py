@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nats import Nats
 from tests.support.postgres import Postgres
 from tests.support.running import Running
 
@@ -42,3 +43,17 @@ def shared_postgres_url(postgres: Postgres) -> Iterator[str]:
     """A database of it for all tests that leave each other alone."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[Nats]:
+    """A NATS server for all tests of this process."""
+    with Nats() as server:
+        yield server
+
+
+@pytest.fixture
+def nats_url(nats: Nats) -> str:
+    """Where it is, with nothing in it."""
+    nats.empty()
+    return nats.url

@@ -8,7 +8,7 @@ import msgspec
 import uvicorn
 
 from borsa.errors import CantStart
-from borsa.requests import DescribeAccess
+from borsa.requests import ASKED, DescribeAccess, Request
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
@@ -19,13 +19,14 @@ from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
+from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
-from borsa.runtime.vitals import Vitals
+from borsa.runtime.vitals import DescribeProcess, Vitals
 from borsa.runtime.worker import EventBell, Step, Worker
 from borsa.runtime.writer import Writer
 from borsa.runtime.writers import Writers
@@ -44,6 +45,10 @@ SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS
 
 FOLLOWERS = ("portfolios", "notifications")
 """Services that no request waits for under load."""
+
+
+LOOK_SECONDS_MAX = 2
+"""How long another process may take to say how it is."""
 
 
 def turn(writers: Mapping[str, Writer]) -> list[Step]:
@@ -131,10 +136,17 @@ def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
 def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
     store = "postgresql" if settings.database else "sqlite"
-    known = {"store": store, "bus": "linked" if settings.processes > 1 else "embedded"}
+    linked = "linked" if settings.processes > 1 else "embedded"
+    known = {"store": store, "bus": "jetstream" if settings.broker else linked}
     for service in SERVICES:
         known |= service.facts(settings)
     return known
+
+
+def language() -> Language:
+    """Every request that may be asked of another process."""
+    doors: list[type[Request[Any]]] = [kind for service in SERVICES for kind in service.answers]
+    return Language(dict.fromkeys([*doors, *ASKED, DescribeProcess]))
 
 
 def routes() -> list[Route]:
@@ -151,6 +163,11 @@ def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
     found = databases(settings)
     _take_turn(settings)
+    return complete(settings, found)
+
+
+def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
+    """All of them there, of this version, and of one moment; CantStart when they aren't."""
     there = [database for database in found.values() if database.exists()]
     missing = [database for database in found.values() if database not in there]
     for database in there:
@@ -224,11 +241,20 @@ class Door:
             reader.close()
 
 
+class Entrance(Protocol):
+    """Where HTTP comes in."""
+
+    health: Health
+
+
 class Served(Protocol):
-    """An exchange in one process or several, as `serve` sees it."""
+    """An exchange in one process or several, or a part of one, as `serve` sees it."""
 
     settings: Settings
-    door: Door
+
+    @property
+    def door(self) -> Entrance:
+        """Where HTTP comes in."""
 
     async def start(self) -> Application:
         """Begin, and give the ASGI application."""

@@ -1,7 +1,8 @@
-"""The command line: borsa up | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
 
 import re
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +50,26 @@ def up(
     from borsa.commands.up import run
 
     sys.exit(run(settings.load()))
+
+
+class Part(StrEnum):
+    """What may be served in a process of its own."""
+
+    GATEWAY = "gateway"
+    USERS = "users"
+    ORDERS = "orders"
+    TRADES = "trades"
+    WALLETS = "wallets"
+    PORTFOLIOS = "portfolios"
+    NOTIFICATIONS = "notifications"
+
+
+@cli.command()
+def serve(part: Annotated[Part, typer.Argument(help="A service, or a gateway, of which there may be several")]) -> None:
+    """Run one part of an exchange over PostgreSQL and NATS; of a service, the second that is started stands by."""
+    from borsa.commands.serve import run
+
+    sys.exit(run(settings.load(), part.value))
 
 
 def _digest(text: str) -> str:

@@ -7,20 +7,19 @@ own; and the followers, whom no request waits for, get another.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
-from typing import Any
 
 from borsa import app
 from borsa.errors import CantStart
-from borsa.requests import ASKED, Request
 from borsa.runtime import telemetry
-from borsa.runtime.bus import Origin, Outcome
+from borsa.runtime.bus import Origin
 from borsa.runtime.clock import SystemClock
+from borsa.runtime.edge import Futures
 from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.http.app import Application
-from borsa.runtime.link import Close, Failed, Finished, Language, Link, Message, Started, Stop
+from borsa.runtime.link import Close, Failed, Finished, Link, Message, Started, Stop
 from borsa.runtime.linked import LinkedBus
 from borsa.runtime.lock import locked
 from borsa.runtime.processes import DOOR, Ends, LinkBell, end, start, wait_for
@@ -38,21 +37,12 @@ DIVISIONS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
 }
 """Which services live in which process beside the door, by the number of processes."""
 
-LOOK_SECONDS_MAX = 2
-"""How long a process may take to say how it is."""
-
 Die = Callable[[BaseException], None]
-
-
-def language() -> Language:
-    """Every request that may be asked across a link."""
-    doors: list[type[Request[Any]]] = [kind for service in app.SERVICES for kind in service.answers]
-    return Language(dict.fromkeys([*doors, *ASKED, DescribeProcess]))
 
 
 def _links(ends: Ends, parts: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Link], dict[str, Link]]:
     """The links by the process at the other end, and by the services that are behind them."""
-    known = language()
+    known = app.language()
     by_process = {name: Link(end, known) for name, end in ends.items()}
     behind = {service: by_process[name] for name, found in parts.items() if name in by_process for service in found}
     return by_process, behind
@@ -128,7 +118,7 @@ def _run_part(name: str, parts: Mapping[str, tuple[str, ...]], ends: Ends, setti
     try:
         return Part(name, parts, ends, settings, die).run()
     except (CantStart, OSError) as error:
-        door = Link(ends[DOOR], language())
+        door = Link(ends[DOOR], app.language())
         door.put(Failed(str(error)))
         door.flush()
         return 1
@@ -187,7 +177,7 @@ class DividedExchange:
                 elif time.monotonic() - heard_at > self._silent_seconds_max:
                     raise TimeoutError(f"the process of the {name} does not answer")
                 else:
-                    self._bus.ask_over(link, DescribeProcess(), Origin("stop"), _Futures(), None)
+                    self._bus.ask_over(link, DescribeProcess(), Origin("stop"), Futures(), None)
                     link.flush()
                 bell.wait(1 if self._unheard else 0)
 
@@ -243,9 +233,9 @@ class DividedExchange:
 
     async def _vitals_of(self, link: Link) -> Vitals | None:
         token: asyncio.Future[Vitals] = asyncio.get_running_loop().create_future()
-        self._bus.ask_over(link, DescribeProcess(), Origin("health"), _Futures(), token)
+        self._bus.ask_over(link, DescribeProcess(), Origin("health"), Futures(), token)
         try:
-            return await asyncio.wait_for(token, LOOK_SECONDS_MAX)
+            return await asyncio.wait_for(token, app.LOOK_SECONDS_MAX)
         except TimeoutError:
             return None
 
@@ -269,15 +259,6 @@ class DividedExchange:
         except (CantStart, TimeoutError) as error:
             self._fail(error)
         self._lock.close()
-
-
-class _Futures:
-    """Somebody on the event loop who waits; or nobody (None), where it is enough that there is an answer."""
-
-    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any] | None, Outcome]]) -> None:
-        for future, outcome in outcomes:
-            if future is not None and not future.done():
-                future.set_result(outcome)
 
 
 def _local(settings: Settings) -> EmbeddedBus:

@@ -35,6 +35,7 @@ ERRORS: Mapping[str, Error] = {
     "headers_too_large": Error(431, "A header is too large"),
     "internal_error": Error(500, "Something went wrong here, not with you"),
     "overloaded": Error(503, "Too much to do right now: try again later"),
+    "no_answer": Error(504, "No answer came in time, and nobody knows whether it was done: look before you try again"),
     "storage_full": Error(503, "The disk is full, and nothing was changed: try again later"),
     # users
     "user_name_taken": Error(409, "This user name is taken"),

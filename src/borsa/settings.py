@@ -34,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: Annotated[
         str, _about("postgresql://user:password@host:port/name for PostgreSQL; empty is SQLite in the data folder")
     ] = ""
+    broker: Annotated[
+        str, _about("nats://user:password@host:port, or several, separated by commas, for `borsa serve`; empty is none")
+    ] = ""
     host: Annotated[str, _about("Address to listen on")] = "127.0.0.1"
     port: Annotated[int, _about("Port to listen on; 0 takes a free one"), Meta(ge=0, le=65535)] = 8000
     admin_password: Annotated[
@@ -124,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_piece_bytes: Annotated[Count, _about("Bytes of a snapshot that one commit writes")] = 262_144
     snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
+    # processes apart
+    ask_seconds_max: Annotated[Count, _about("How long a gateway waits for the answer of a service")] = 10
+    broker_bytes_max: Annotated[Count, _about("Bytes that each stream of the broker keeps")] = 1024 * 1024 * 1024
+    broker_events: Annotated[bool, _about("Events are also published one by one, by type and market")] = False
+
     kernel: Annotated[
         Literal["", "naive", "compiled"],
         _about("Matching kernel: naive or compiled; empty is the fastest that is installed"),
@@ -167,6 +175,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(**given)  # type: ignore[arg-type]
     _check_proxies(settings)
     _check_database(settings.database)
+    _check_broker(settings.broker)
     return settings
 
 
@@ -184,6 +193,19 @@ def _check_database(url: str) -> None:
         raise BadSetting(f"{variable}: it must begin with postgresql://")
     if len(parts.path) < 2:
         raise BadSetting(f"{variable}: it names no database, as postgresql://user:password@host/name does")
+
+
+def _check_broker(urls: str) -> None:
+    """As above."""
+    variable = variable_of("broker")
+    for url in urls.split(",") if urls else ():
+        try:
+            parts = urlsplit(url.strip())
+            _ = parts.port
+        except ValueError:
+            raise BadSetting(f"{variable}: this is no URL with a host and a port") from None
+        if parts.scheme not in ("nats", "tls") or not parts.hostname:
+            raise BadSetting(f"{variable}: each must be as nats://user:password@host:port")
 
 
 def _check_proxies(settings: Settings) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import httpx
 
 from tests.api.stage import new_market
-from tests.support.running import Person, Running, until
+from tests.support.running import Person, Reached, until
 
 
 class Floor:
     """Prices in cents, quantities in millionths, no minimum, no price band unless said."""
 
-    def __init__(self, running: Running, **terms: str) -> None:
+    def __init__(self, running: Reached, **terms: str) -> None:
         self.running = running
         self.admin = running.admin()
         body = new_market() | {"priceBand": "0"} | terms

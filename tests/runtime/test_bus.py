@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from borsa.runtime.log import Recorded
+from tests.runtime.apart import JetStreamStage
 from tests.runtime.toys import AskBeta, HowOften, LinkedStage, Say, SayAndFail, Stage, Word
 
 
@@ -117,15 +118,10 @@ class TestEmbeddedBus(BusSuite):
             yield stage
 
 
-class TestLinkedBus(BusSuite):
-    """The bus of several processes, all of them on the test's thread."""
+class ApartSuite(BusSuite):
+    """What a bus between processes has to do besides."""
 
-    @pytest.fixture
-    def stage(self, tmp_path: Path) -> Iterator[Stage]:
-        with LinkedStage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
-            yield stage
-
-    def test_a_deed_may_ask_a_service_in_another_process(self, stage: LinkedStage) -> None:
+    def test_a_deed_may_ask_a_service_in_another_process(self, stage: Stage) -> None:
         stage.ask(AskBeta(word="hello"), 1)
         stage.settle()
         stage.ask(AskBeta(word="hello"), 2)
@@ -134,15 +130,33 @@ class TestLinkedBus(BusSuite):
         assert stage.asker.of(1) == Word("hello", 1)
         assert stage.asker.of(2) == Word("hello", 2)
 
-    def test_a_refusal_travels_whole(self, stage: LinkedStage) -> None:
+    def test_a_refusal_travels_whole(self, stage: Stage) -> None:
         stage.ask(SayAndFail(word="hello", code="wallet_closed"), 1)
         stage.settle()
         assert (stage.asker.of(1).code, stage.asker.of(1).detail) == ("wallet_closed", "as asked")
 
-    def test_thousands_of_requests_at_once_are_all_answered(self, stage: LinkedStage) -> None:
+    def test_thousands_of_requests_at_once_are_all_answered(self, stage: Stage) -> None:
         """More than the sockets hold: what does not fit waits at its sender."""
         words = [f"{at:05d}" + "x" * 500 for at in range(3_000)]
         for word in words:
             stage.ask(Say(word=word, events=0), word)
         stage.settle()
         assert {token: outcome.times for token, outcome in stage.asker.outcomes} == dict.fromkeys(words, 1)
+
+
+class TestLinkedBus(ApartSuite):
+    """The bus of several processes, all of them on the test's thread."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path) -> Iterator[Stage]:
+        with LinkedStage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
+            yield stage
+
+
+class TestJetStreamBus(ApartSuite):
+    """The bus of processes apart, over a real broker."""
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path, nats_url: str) -> Iterator[Stage]:
+        with JetStreamStage(tmp_path, nats_url, stream_events_max=10, fetch_events_max=8) as stage:
+            yield stage

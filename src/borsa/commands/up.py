@@ -55,8 +55,9 @@ def run(settings: Settings) -> int:
 def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
     """In as many processes as were asked for."""
     processes = settings.processes or (3 if (os.cpu_count() or 1) > 1 else 1)
-    settings = msgspec.structs.replace(settings, processes=processes)
-    return app.Exchange(settings, _die) if processes == 1 else divided.DividedExchange(settings, _die)
+    # the broker is for those of `borsa serve`
+    settings = msgspec.structs.replace(settings, processes=processes, broker="")
+    return app.Exchange(settings, die) if processes == 1 else divided.DividedExchange(settings, die)
 
 
 SWITCH_SECONDS = 0.001
@@ -81,7 +82,7 @@ def _say(exchange: app.Exchange | divided.DividedExchange, port: int) -> None:
     sys.stdout.flush()
 
 
-def _die(error: BaseException) -> None:
+def die(error: BaseException) -> None:
     """A commit failed: memory may be ahead of the disk, so nothing more may be said. The next start recovers."""
     with contextlib.suppress(Exception):
         _log.critical("stopped", reason=repr(error))

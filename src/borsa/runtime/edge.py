@@ -90,6 +90,16 @@ class Edge:
                     future.set_result(event)
 
 
+class Futures:
+    """Somebody on the event loop who waits; or nobody (None), where it is enough that there is an answer."""
+
+    def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any] | None, Outcome]]) -> None:
+        """Take (future, outcome) pairs, on the event loop; a refusal is a result like any other."""
+        for future, outcome in outcomes:
+            if future is not None and not future.done():
+                future.set_result(outcome)
+
+
 def _resolve(outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
     for future, outcome in outcomes:
         if future.done():

@@ -1,17 +1,23 @@
 """The writers of a process: opened, recovered, at work on one thread, closed in order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from borsa.errors import CantStart
 from borsa.runtime.bus import Bus
 from borsa.runtime.clock import Clock
-from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.service import Background, Service
 from borsa.runtime.store import Database, StorageFull
 from borsa.runtime.vitals import Vital
 from borsa.runtime.writer import Writer
 from borsa.settings import Settings
+
+
+class Local(Protocol):
+    """What connects the writers of a process."""
+
+    def attach(self, writer: Writer) -> None:
+        """Connect a service's writer."""
 
 
 class Writers:
@@ -22,7 +28,7 @@ class Writers:
         self,
         services: Sequence[Service[Any]],
         databases: Mapping[str, Database],
-        local: EmbeddedBus,
+        local: Local,
         bus: Bus,
         settings: Settings,
         clock: Clock,

@@ -1,0 +1,200 @@
+"""An exchange of processes apart, on this machine: a private PostgreSQL and NATS, a process for each service, and
+gateways. The tests use it; `make cluster` runs it until ctrl-C."""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tests.support.nats import Nats, free_ports
+from tests.support.postgres import Postgres
+from tests.support.running import ADMIN_PASSWORD, Reached, until
+
+SERVICES = ("users", "orders", "trades", "wallets", "portfolios", "notifications")
+
+_LISTENS = re.compile(r"listens at (http://\S+)")
+
+
+class Served:
+    """A process of `borsa serve`. `output` is what it says."""
+
+    def __init__(self, name: str, environment: dict[str, str]) -> None:
+        self.name = name
+        self.environment = environment
+        self.output: list[str] = []
+        self._ended = False
+        self._listens, self._works = threading.Event(), threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "borsa.cli", "serve", name],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # ctrl-C is for who began it, and ends it then
+            start_new_session=True,
+        )
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.output.append(line)
+            if found := _LISTENS.search(line):
+                self.url = found[1]
+                self._listens.set()
+            if "is at work" in line:
+                self._works.set()
+        self._ended = True
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def listens(self, seconds: float = 60) -> Self:
+        """Wait until it can be asked over HTTP."""
+        return self._waited(self._listens, seconds)
+
+    def works(self, seconds: float = 60) -> Self:
+        """Wait until it is the one that works."""
+        return self._waited(self._works, seconds)
+
+    def _waited(self, happened: threading.Event, seconds: float) -> Self:
+        end = time.monotonic() + seconds
+        while not happened.wait(0.05):
+            is_over = self._ended or time.monotonic() > end
+            assert not is_over, f"{self.name}: {''.join(self.output)}"
+        return self
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self._process.wait(30)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """Ask it to end, and give its exit status."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        return self._process.wait(60)
+
+    def close(self) -> None:
+        """See to it that nothing is left of it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.stop()
+        self._process.kill()
+        self._process.wait(30)
+        self._listener.join(30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Cluster(Reached):
+    """Begins on entry and ends on exit. `processes` are the services by their names, `gateways` the doors."""
+
+    def __init__(self, folder: Path, database: str, brokers: Iterable[str], gateways: int = 1, **options: str) -> None:
+        given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
+        own = {
+            "BORSA_DATA": str(folder),
+            "BORSA_DATABASE": database,
+            "BORSA_BROKER": ",".join(brokers),
+            "BORSA_PORT": "0",
+            "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        }
+        self.environment = clean | own | given
+        self._gateways_wanted = gateways
+        self._all: list[Served] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self.processes = {name: self.begin(name) for name in SERVICES}
+            self.gateways = [self.begin("gateway") for _ in range(self._gateways_wanted)]
+            for each in self.processes.values():
+                each.works()
+            for each in self.gateways:
+                each.listens()
+            self.url = self.gateways[0].url
+            self.http = httpx.Client(base_url=self.url, timeout=30)
+            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def begin(self, name: str, **options: str) -> Served:
+        """One more process."""
+        given = {f"BORSA_{option.upper()}": value for option, value in options.items()}
+        served = Served(name, self.environment | given)
+        self._all.append(served)
+        return served
+
+    def said(self) -> str:
+        """What all of them said."""
+        return "".join(f"{each.name}: {line}" for each in self._all for line in each.output)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+        self._end()
+
+    def _end(self) -> None:
+        for each in reversed(self._all):
+            with contextlib.suppress(ProcessLookupError):
+                each.send(signal.SIGCONT)
+                each.send(signal.SIGTERM)
+        for each in reversed(self._all):
+            each.close()
+
+
+@contextlib.contextmanager
+def brokers(count: int) -> Iterator[list[Nats]]:
+    """One NATS server, or several that are one cluster."""
+    ports = free_ports(2 * count)
+    routes = ports[count:] if count > 1 else []
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Nats(ports[at], routes[at] if routes else 0, routes)) for at in range(count)]
+
+
+def main() -> None:
+    """Run a cluster until ctrl-C."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--gateways", type=int, default=2)
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        tempfile.TemporaryDirectory(prefix="borsa-cluster-", dir=".") as folder,
+        Postgres() as postgres,
+        postgres.database() as database,
+        brokers(given.brokers) as servers,
+        Cluster(Path(folder).absolute(), database, [each.url for each in servers], given.gateways) as cluster,
+    ):
+        lines = [f"{each.name:14} {each.listens().url}  process {each.pid}" for each in cluster._all]
+        lines += [f"{'PostgreSQL':14} {database}", *(f"{'NATS':14} {each.url}" for each in servers)]
+        lines += [f"the user admin has the password {ADMIN_PASSWORD}; ctrl-C ends everything"]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""A private NATS server with JetStream: on a free loopback port, in a temporary folder, gone with the process that
+began it."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import nats as nats_py
+import pytest
+import uvloop
+
+from tests.support.running import PATIENCE_SECONDS
+
+PASSWORD = "canary-of-the-broker-52"
+"""Stands in every URL, and may stand nowhere else but in the server's own configuration."""
+
+_KEEPER = """
+import shutil, subprocess, sys
+folder, *command = sys.argv[1:]
+def begun():
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    print(server.pid, flush=True)
+    return server
+server = begun()
+for line in sys.stdin:
+    server.wait()
+    if line == "emptied\\n":
+        shutil.rmtree(folder + "/store", ignore_errors=True)
+    server = begun()
+server.kill()
+server.wait()
+shutil.rmtree(folder, ignore_errors=True)
+"""
+"""Runs the server until its own standard input ends, as it does however the tests end, and removes the folder. A line
+tells it to begin again when the server has ended, with what it stored or `emptied`."""
+
+_CONFIGURATION = """
+listen: "127.0.0.1:{port}"
+authorization {{ user: borsa, password: "{password}" }}
+jetstream {{ store_dir: "{folder}/store", max_file_store: 4GB }}
+server_name: {name}
+{cluster}
+"""
+
+
+def program() -> str:
+    """Where nats-server is; where there is none, the test is skipped, and in CI it fails."""
+    path = shutil.which("nats-server")
+    if path:
+        return path
+    missing = "needs NATS: on Debian, sudo apt-get install nats-server"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def free_ports(count: int) -> list[int]:
+    """As many ports of the loopback as nobody listens on."""
+    with contextlib.ExitStack() as listening:
+        sockets = [listening.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+class Nats:
+    """A server. Begins on entry and ends on exit. `port` and `routes` make it one of several."""
+
+    def __init__(self, port: int = 0, route: int = 0, routes: Sequence[int] = ()) -> None:
+        self.port = port
+        self._route = route
+        self._routes = routes
+
+    def __enter__(self) -> Self:
+        command = program()
+        self.port = self.port or free_ports(1)[0]
+        self.folder = Path(tempfile.mkdtemp(prefix="borsa-nats-"))
+        configuration = self.folder / "configuration"
+        configuration.write_text(self._configuration())
+        with (self.folder / "output").open("wb") as output:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-c", _KEEPER, self.folder, command, "-c", configuration],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                # ctrl-C is for the tests, which end it then
+                start_new_session=True,
+            )
+        self._await()
+        return self
+
+    def _configuration(self) -> str:
+        cluster = ""
+        if self._routes:
+            routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes)
+            cluster = f'cluster {{ name: borsa, listen: "127.0.0.1:{self._route}", routes: [{routes}] }}'
+        name = f"borsa-{self.port}"
+        return _CONFIGURATION.format(port=self.port, password=PASSWORD, folder=self.folder, name=name, cluster=cluster)
+
+    def _await(self) -> None:
+        """Until it listens."""
+        assert self._keeper.stdout is not None
+        self.process_id = int(self._keeper.stdout.readline())
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as reached:
+                # the first that it says
+                if reached.recv(4) == b"INFO":
+                    return
+            assert time.monotonic() < end, (self.folder / "output").read_text()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"nats://borsa:{PASSWORD}@127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """End it at once."""
+        os.kill(self.process_id, signal.SIGKILL)
+
+    def begin_again(self, *, emptied: bool = False) -> None:
+        """After `kill`: with what it had stored, or without."""
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write("emptied\n" if emptied else "again\n")
+        self._keeper.stdin.flush()
+        self._await()
+
+    def empty(self) -> None:
+        """Forget every stream."""
+        uvloop.run(self._empty())
+
+    async def _empty(self) -> None:
+        async with await nats_py.connect(self.url) as client:
+            stream = client.jetstream()
+            for each in await stream.streams_info():
+                await stream.delete_stream(each.config.name or "")
+
+    def stored(self, stream: str) -> list[Any]:
+        """The messages of a stream."""
+        return uvloop.run(self._stored(stream))
+
+    async def _stored(self, name: str) -> list[Any]:
+        async with await nats_py.connect(self.url) as client:
+            stream = client.jetstream()
+            state = (await stream.stream_info(name)).state
+            return [await stream.get_msg(name, at) for at in range(max(state.first_seq, 1), state.last_seq + 1)]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._keeper:
+            assert self._keeper.stdin is not None
+            self._keeper.stdin.close()
+            self._keeper.wait(60)
