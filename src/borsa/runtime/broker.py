@@ -257,4 +257,6 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.client.close()
+        # while it reconnects, nats-py says farewell over a connection that is closed
+        with contextlib.suppress(nats.errors.Error, RuntimeError, OSError):
+            await self.client.close()
