@@ -221,6 +221,13 @@ def test_sigterm_drains_a_service_and_another_goes_on(cluster: Cluster) -> None:
     load.check()
 
 
+def test_a_stop_ends_also_while_the_broker_is_away(cluster: Cluster, own_nats: Nats) -> None:
+    cluster.person(USD="1000")
+    own_nats.kill()
+    ended = [cluster.processes[name].stop() for name in ("orders", "notifications")]
+    assert ended == [0, 0], cluster.said()[-2500:]
+
+
 def test_the_end_of_access_is_known_at_every_gateway(cluster: Cluster) -> None:
     person = cluster.person()
     other = httpx.Client(base_url=cluster.gateways[1].url, headers=person.headers)

@@ -173,13 +173,21 @@ def brokers(count: int) -> Iterator[list[Nats]]:
         yield [stack.enter_context(Nats(ports[at], routes[at] if routes else 0, routes)) for at in range(count)]
 
 
+def _end_once(number: int, _: object) -> None:
+    # a second one must not leave processes behind
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
 def main() -> None:
     """Run a cluster until ctrl-C."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     parser.add_argument("--gateways", type=int, default=2)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_once)
     with (
         contextlib.suppress(KeyboardInterrupt),
         tempfile.TemporaryDirectory(prefix="borsa-cluster-", dir=".") as folder,

@@ -182,7 +182,8 @@ class Broker:
         """Take no more of a subject than has come already."""
         found = self._subscriptions.pop(subject, None)
         if found is not None:
-            self._call(self._unsubscribe(found), HAND_OVER_SECONDS_MAX)
+            with contextlib.suppress(TimeoutError):
+                self._call(self._unsubscribe(found), HAND_OVER_SECONDS_MAX)
 
     async def _unsubscribe(self, subscription: Subscription) -> None:
         with contextlib.suppress(nats.errors.Error, asyncio.TimeoutError):
@@ -223,13 +224,14 @@ class Broker:
             self._loop.call_soon_threadsafe(act)
 
     def wait_for(self, look: Callable[[], bool]) -> None:
-        """Until something on the loop is so."""
+        """Until something on the loop is so, but no longer than HAND_OVER_SECONDS_MAX: the broker may be away."""
 
         async def wait() -> None:
             while not look():
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
 
-        self._call(wait())
+        with contextlib.suppress(TimeoutError):
+            self._call(asyncio.wait_for(wait(), HAND_OVER_SECONDS_MAX))
 
     def on_connected(self, act: Callable[[], None]) -> None:
         """What to do, on the loop, each time that the connection is there again."""
@@ -255,4 +257,6 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.client.close()
+        # while it reconnects, nats-py says farewell over a connection that is closed
+        with contextlib.suppress(nats.errors.Error, RuntimeError, OSError):
+            await self.client.close()
