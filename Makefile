@@ -19,8 +19,8 @@ test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts
 soak: $(VENV)/test.ready  ## Simulate new seeds for HOURS (1; 0.25 is a quarter), PROCESSES (2) at a time, and add them to docs/operating/proof.md
 	@$(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),1) --processes $(or $(PROCESSES),2)
 
-crash: $(VENV)/test.ready  ## Every crash of tests/crash instead of a sample: an hour and more; every=9 tries each ninth
-	@BORSA_TEST_LONG=$(or $(every),1) $(BIN)/python -m pytest -n 2 tests/crash/test_sweep.py tests/crash/test_damage.py
+crash: $(VENV)/test.ready  ## Every crash and journey instead of a sample: hours; every=9 tries each ninth kill
+	@BORSA_TEST_LONG=$(or $(every),1) $(BIN)/python -m pytest -n 2 --dist loadgroup tests/crash tests/journeys
 
 check: $(VENV)/test.ready  ## Types, style and import contracts only
 	@$(BIN)/python -m pytest tests/house

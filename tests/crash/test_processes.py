@@ -110,11 +110,11 @@ def client_ids(folder: Path) -> dict[str, int]:
 
 KILLED_WHILE_STOPPING = """
 import asyncio, os, signal
-from borsa.commands.up import _die
+from borsa.commands.up import die
 from borsa.divided import DividedExchange
 from borsa.settings import load
 
-exchange = DividedExchange(load(), _die)
+exchange = DividedExchange(load(), die)
 os.kill(exchange._ids["followers"], signal.SIGKILL)
 asyncio.run(exchange.stop())
 """

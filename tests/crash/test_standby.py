@@ -23,7 +23,7 @@ TAKEOVER_SECONDS_MAX = 5
 FAILED = 70
 
 
-@pytest.fixture(params=["1", "3"])
+@pytest.fixture(params=["1", "3"] if os.environ.get("BORSA_TEST_LONG") else ["3"])
 def processes(request: pytest.FixtureRequest) -> str:
     """How many an exchange has."""
     return str(request.param)

@@ -1,5 +1,6 @@
 """Fixtures of the journeys."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ ON_BOTH = (
     *("test_user_registration_and_order_placement", "test_wallet_management", "test_portfolio_management"),
     *("test_order_types", "test_cancelling", "test_amending"),
 )
-"""Journeys that are made on PostgreSQL too, and those who share an exchange on a cluster; the others only on SQLite."""
+"""Journeys that are made on PostgreSQL too, and those who share an exchange on a cluster. Who has an exchange of their
+own has it on SQLite only, unless BORSA_TEST_LONG is set (`make crash`)."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,7 +25,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH:
         for name, scope in (("exchange", "function"), ("shared_exchange", "session")):
             if name in metafunc.fixturenames:
-                kinds = ["sqlite", "postgresql"]
+                # a database of its own for each test takes its time, too
+                on_both = name == "shared_exchange" or os.environ.get("BORSA_TEST_LONG")
+                kinds = ["sqlite", "postgresql"] if on_both else ["sqlite"]
                 if name == "shared_exchange":
                     # one cluster for all of them: it takes its time to begin
                     kinds.append(pytest.param("cluster", marks=pytest.mark.xdist_group("cluster")))  # type: ignore[arg-type]

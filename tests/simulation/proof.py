@@ -37,7 +37,7 @@ read the files. How it is made, and what it can't prove, is in
 | run new seeds for some hours, and add them here | `make soak HOURS=8`, also `HOURS=0.25 PROCESSES=1` |
 | run one seed again, exactly | `.venv/bin/python -m tests.simulation SEED` |
 
-The tests run the same 500 seeds each time: some 508,000 orders with some 50,000 faults, at about 350 µs of CPU an order
+The tests run the same 300 seeds each time: some 300,000 orders with some 30,000 faults, at about 350 µs of CPU an order
 (60 of these seeds, the naive engine in a fourth of them, Python 3.11, one core of an AMD EPYC), so about 90 s of two
 cores. Of that the audit at the end of each run takes about 80 µs, what is made good without faults 30 µs, SQLite 70 µs.
 

@@ -60,7 +60,12 @@ class Alone:
 def opened() -> tuple[sqlite.SqliteConnection, Writer]:
     """The writer over what is on the platter."""
     connection = sqlite.SqliteConnection(FILE)  # type: ignore[arg-type]
-    return connection, Writer(ALPHA_SERVICE, connection, Alone(), ToyClock(), Settings(), lambda: None)  # type: ignore[arg-type]
+    try:
+        return connection, Writer(ALPHA_SERVICE, connection, Alone(), ToyClock(), Settings(), lambda: None)  # type: ignore[arg-type]
+    except BaseException:
+        # else it would be closed at some later time, and remove the files of whatever is on the platter then
+        connection.close()
+        raise
 
 
 def prepared(drive: Drive) -> Image:

@@ -15,7 +15,7 @@ from tests.simulation import chunks
 from tests.simulation.coverage import BRANCHES, FAULTS
 from tests.simulation.world import simulate
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "250"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "150"))
 """Seeds of a chunk. Fewer than 50 are not sure to see every rare branch."""
 
 TIMEOUT_SECONDS = 20 * SEEDS
