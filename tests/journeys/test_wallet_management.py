@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.stage import fields, keyed, problem
 from tests.journeys.floor import Floor
-from tests.support.running import Person, Running
+from tests.support.running import Person, Running, until
 
 
 def faucet(person: Person, wallet_id: str, asset: str, amount: str) -> tuple[int, str]:
@@ -120,8 +120,9 @@ def test_an_order_spends_from_the_wallet_that_it_names(floor: Floor) -> None:
     floor.place(seller, "sell", "1", "100")
     order = floor.place(person, "buy", "1", "100", walletId=wallet)
     assert (order["walletId"], order["status"]) == (wallet, "filled")
+    spent = {"USD": "0.00", floor.base: "1"}
+    until(lambda: person.get(f"/api/wallets/{wallet}")["balance"] == spent, "the trade in that wallet")
     floor.settled(person, "10.00", "0")
-    assert person.get(f"/api/wallets/{wallet}")["balance"] == {"USD": "0.00", floor.base: "1"}
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\nb", "a\x00b"])
