@@ -2,32 +2,25 @@
 
 import contextlib
 import os
-import signal
-import sys
 
 import typer
 import uvloop
 
 from borsa import app
-from borsa.commands.up import die, tune
+from borsa.commands.up import begin, die, say, tune
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
-from borsa.runtime import telemetry
 from borsa.settings import Settings
 
 
 def run(settings: Settings, name: str) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # until it serves: nothing was answered yet, so there is nothing to finish
-        signal.signal(number, lambda *_: os._exit(0))
-    telemetry.start_logging(settings.log_level)
-    os.umask(0o077)
+    begin(settings)
     try:
         kernel_name(settings.kernel)
         served = _served(settings, name)
         tune()
-        uvloop.run(app.serve(served, lambda port: _say(f"{name} listens at http://{settings.host}:{port}")))
+        uvloop.run(app.serve(served, lambda port: say(f"{name} listens at http://{settings.host}:{port}")))
     except (CantStart, NoSuchKernel) as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
@@ -48,18 +41,7 @@ def _served(settings: Settings, name: str) -> app.Served:
         raise CantStart(f"borsa serve needs more packages ({error}): install borsa[cluster]") from error
     if name == "gateway":
         return served.Gateway(settings)
-    return served.Part(name, settings, _die, lambda password: _begun(name, password))
-
-
-def _begun(name: str, password: str) -> None:
-    if password:
-        _say(f"Made the user admin with the password {password} (it is not shown again)")
-    _say(f"{name} is at work")
-
-
-def _say(text: str) -> None:
-    typer.echo(text)
-    sys.stdout.flush()
+    return served.Part(name, settings, _die, lambda password: say(f"{name} is at work", password))
 
 
 def _die(error: BaseException) -> None:

@@ -26,11 +26,7 @@ FAILED = 70
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # until it serves: nothing was answered yet, so there is nothing to finish
-        signal.signal(number, lambda *_: os._exit(0))
-    telemetry.start_logging(settings.log_level)
-    os.umask(0o077)  # balances and keys are nobody else's business
+    begin(settings)
     try:
         kernel_name(settings.kernel)  # before anything is opened
         tune()
@@ -50,6 +46,15 @@ def run(settings: Settings) -> int:
         typer.echo(f"borsa: can't listen on {settings.host}:{settings.port}: {error.strerror}", err=True)
         return 1
     return 0
+
+
+def begin(settings: Settings) -> None:
+    """What whoever serves does first."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # until it serves: nothing was answered yet, so there is nothing to finish
+        signal.signal(number, lambda *_: os._exit(0))
+    telemetry.start_logging(settings.log_level)
+    os.umask(0o077)  # balances and keys are nobody else's business
 
 
 def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
@@ -75,10 +80,14 @@ def tune() -> None:
 
 
 def _say(exchange: app.Exchange | divided.DividedExchange, port: int) -> None:
-    password = exchange.first_password
+    say(f"Borsa is ready at http://{exchange.settings.host}:{port}", exchange.first_password)
+
+
+def say(text: str, password: str = "") -> None:
+    """Tell the operator, at once; before it, the password that a first start made up."""
     if password:
         typer.echo(f"Made the user admin with the password {password} (it is not shown again)")
-    typer.echo(f"Borsa is ready at http://{exchange.settings.host}:{port}")
+    typer.echo(text)
     sys.stdout.flush()
 
 
