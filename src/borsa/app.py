@@ -39,6 +39,7 @@ from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
 
 if TYPE_CHECKING:
+    from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
 SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS, NOTIFICATIONS)
@@ -80,52 +81,53 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
 
 def databases(settings: Settings) -> dict[str, Database]:
     """The database of each service."""
-    if settings.database:
+    if settings.database_url:
         return _on_postgres(settings)
     return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
 
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
+    server = _server(settings)
+    from borsa.runtime.postgres import PostgresDatabase
+
+    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in SERVICES}
+
+
+def _server(settings: Settings) -> "PostgresServer":
     try:
         # only where it is used: it takes a package that a laptop need not have
-        from borsa.runtime.postgres import PostgresDatabase
         from borsa.runtime.postgres_server import Server
     except ImportError as error:
-        raise CantStart(f"BORSA_DATABASE needs psycopg ({error}): install borsa[cluster]") from error
-    server = Server(settings.database)
-    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in SERVICES}
+        raise CantStart(f"BORSA_DATABASE_URL needs psycopg ({error}): install borsa[cluster]") from error
+    return Server(settings.database_url)
 
 
 def _take_turn(settings: Settings) -> None:
     """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
-    if settings.database:
+    if settings.database_url:
+        server = _server(settings)
         from borsa.runtime.postgres import take_turn
-        from borsa.runtime.postgres_server import Server
 
-        take_turn(Server(settings.database), [each.name for each in SERVICES])
+        take_turn(server, [each.name for each in SERVICES])
 
 
 def place(settings: Settings) -> str:
     """Where the data is, for people; without a password."""
-    if settings.database:
-        from borsa.runtime.postgres_server import Server
-
-        return Server(settings.database).place
-    return str(settings.folder)
+    return _server(settings).place if settings.database_url else str(settings.folder)
 
 
 def snapshot(settings: Settings) -> "PostgresSnapshot":
     """One moment after the other of all schemas, where the data is in PostgreSQL; CantStart."""
     from borsa.runtime.postgres_snapshot import PostgresSnapshot
 
-    return PostgresSnapshot(settings.database)
+    return PostgresSnapshot(settings.database_url)
 
 
 def examined(settings: Settings) -> "Examined":
     """The server, where the data is in PostgreSQL; CantStart."""
     from borsa.runtime.postgres_snapshot import examined
 
-    return examined(settings.database, [service.name for service in SERVICES])
+    return examined(settings.database_url, [service.name for service in SERVICES])
 
 
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
@@ -135,9 +137,9 @@ def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
 
 def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
-    store = "postgresql" if settings.database else "sqlite"
+    store = "postgresql" if settings.database_url else "sqlite"
     linked = "linked" if settings.processes > 1 else "embedded"
-    known = {"store": store, "bus": "jetstream" if settings.broker else linked}
+    known = {"store": store, "bus": "jetstream" if settings.nats_url else linked}
     for service in SERVICES:
         known |= service.facts(settings)
     return known

@@ -102,7 +102,7 @@ def balance(
     from borsa.commands.explain import run
 
     found = settings.load()
-    sys.exit(run(msgspec.structs.replace(found, data=data, database="") if data else found, user, asset, last))
+    sys.exit(run(msgspec.structs.replace(found, data=data, database_url="") if data else found, user, asset, last))
 
 
 @cli.command()

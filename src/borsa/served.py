@@ -46,7 +46,7 @@ DRAIN_LOOK_SECONDS = 0.01
 def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, all brought to this version by whichever process comes first."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with Server(settings.database).reached("public", "prepare") as connection:
+    with Server(settings.database_url).reached("public", "prepare") as connection:
         # until the connection ends: who comes at the same time finds all of them, or none
         connection.execute("SELECT pg_advisory_lock(7311)")
         return app.complete(settings, app.databases(settings))
@@ -85,7 +85,7 @@ class Part:
         self._begun = begun
         self._clock = SystemClock()
         self._worker = Worker(self._clock, die, EventBell())
-        self._broker = Broker(settings.broker, f"borsa {name}", self._worker.wake)
+        self._broker = Broker(settings.nats_url, f"borsa {name}", self._worker.wake)
         self._databases = prepared(settings)
         logs = {each: self._databases[each].reader() for each in (name, *self._service.consumes)}
         self._bus = JetStreamBus(
@@ -112,7 +112,7 @@ class Part:
 
     def _recovered(self) -> Writers:
         self._broker.start()
-        take_turn(Server(self.settings.database), [self._name])
+        take_turn(Server(self.settings.database_url), [self._name])
         bus, databases = self._bus, self._databases
         writers = Writers([self._service], databases, bus, bus, self.settings, self._clock, self._worker.wake)
         # heard before it is read: nothing that comes in between is missed
@@ -128,7 +128,7 @@ class Part:
 
     def _epoch(self) -> int:
         """That of the lease which this process has."""
-        with Server(self.settings.database).reached(self._name, "look") as connection:
+        with Server(self.settings.database_url).reached(self._name, "look") as connection:
             return look(connection).epoch
 
     def _usurped(self, name: str) -> None:
@@ -171,7 +171,7 @@ class Gateway:
         found = prepared(settings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._called = False
-        self._broker = Broker(settings.broker, "borsa gateway", self._wake)
+        self._broker = Broker(settings.nats_url, "borsa gateway", self._wake)
         self._broker.start()
         self._bus = JetStreamBus(
             self._broker,

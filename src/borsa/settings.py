@@ -31,10 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Read once at start; the environment variable of a field is BORSA_ and its name in capitals."""
 
     data: Annotated[str, _about("Folder of the databases and keys")] = "./borsa-data"
-    database: Annotated[
+    database_url: Annotated[
         str, _about("postgresql://user:password@host:port/name for PostgreSQL; empty is SQLite in the data folder")
     ] = ""
-    broker: Annotated[
+    nats_url: Annotated[
         str, _about("nats://user:password@host:port, or several, separated by commas, for `borsa serve`; empty is none")
     ] = ""
     host: Annotated[str, _about("Address to listen on")] = "127.0.0.1"
@@ -129,8 +129,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # processes apart
     ask_seconds_max: Annotated[Count, _about("How long a gateway waits for the answer of a service")] = 10
-    broker_bytes_max: Annotated[Count, _about("Bytes that each stream of the broker keeps")] = 1024 * 1024 * 1024
-    broker_events: Annotated[bool, _about("Events are also published one by one, by type and market")] = False
+    nats_bytes_max: Annotated[Count, _about("Bytes that each stream of the broker keeps")] = 1024 * 1024 * 1024
+    nats_events: Annotated[bool, _about("Events are also published one by one, by type and market")] = False
 
     kernel: Annotated[
         Literal["", "naive", "compiled"],
@@ -174,16 +174,16 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             given[name] = _read(variable, source[variable], kind)
     settings = Settings(**given)  # type: ignore[arg-type]
     _check_proxies(settings)
-    _check_database(settings.database)
-    _check_broker(settings.broker)
+    _check_database_url(settings.database_url)
+    _check_nats_url(settings.nats_url)
     return settings
 
 
-def _check_database(url: str) -> None:
+def _check_database_url(url: str) -> None:
     """What is wrong is told without the URL, which has a password."""
     if not url:
         return
-    variable = variable_of("database")
+    variable = variable_of("database_url")
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -195,9 +195,9 @@ def _check_database(url: str) -> None:
         raise BadSetting(f"{variable}: it names no database, as postgresql://user:password@host/name does")
 
 
-def _check_broker(urls: str) -> None:
+def _check_nats_url(urls: str) -> None:
     """As above."""
-    variable = variable_of("broker")
+    variable = variable_of("nats_url")
     for url in urls.split(",") if urls else ():
         try:
             parts = urlsplit(url.strip())

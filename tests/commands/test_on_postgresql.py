@@ -19,7 +19,7 @@ def audited(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A stopped exchange in which everything happened, and what verify said of it while it ran."""
     folder = tmp_path_factory.mktemp("verify") / "data"
     with postgres.database() as url:
-        with Running(folder, snapshot_events=10, price_band_ppm=900_000, database=url) as running:
+        with Running(folder, snapshot_events=10, price_band_ppm=900_000, database_url=url) as running:
             everything_happens(running)
             said_running = verify.run(running.settings)
         yield running.settings, said_running
@@ -62,10 +62,10 @@ def test_what_is_wrong_is_found(
 ) -> None:
     settings, _ = audited
     statement, proof = DAMAGES[damage]
-    with postgres.database(template=settings.database.rpartition("/")[2]) as url:
+    with postgres.database(template=settings.database_url.rpartition("/")[2]) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
-        assert verify.run(msgspec.structs.replace(settings, database=url)) == verify.WRONG
+        assert verify.run(msgspec.structs.replace(settings, database_url=url)) == verify.WRONG
     lines = [line for line in capsys.readouterr().out.splitlines() if "WRONG" in line]
     assert any(proof in line.split("  ")[0] for line in lines), lines
 
@@ -74,7 +74,7 @@ def test_a_database_without_an_exchange_is_nothing_to_audit(
     postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for url in (postgres_url, postgres_url.replace("127.0.0.1", "127.0.0.2")):
-        assert verify.run(Settings(data=str(tmp_path), database=url)) == verify.NOTHING
+        assert verify.run(Settings(data=str(tmp_path), database_url=url)) == verify.NOTHING
         assert "nothing to audit" in (said := capsys.readouterr().err)
         assert PASSWORD not in said
 
@@ -82,7 +82,7 @@ def test_a_database_without_an_exchange_is_nothing_to_audit(
 def test_a_balance_is_explained(audited: tuple[Settings, int], capsys: pytest.CaptureFixture[str]) -> None:
     settings, _ = audited
     assert explain.run(settings, "fees", "USD", 0) == explain.NOTHING
-    with psycopg.connect(settings.database) as connection:
+    with psycopg.connect(settings.database_url) as connection:
         (name,) = connection.execute("SELECT name FROM users.users WHERE role = 'user' LIMIT 1").fetchone() or ("",)
     assert explain.run(settings, name, "USD", 0) == explain.REACHED
     assert "exactly the sum of its postings" in capsys.readouterr().out
@@ -95,10 +95,10 @@ def test_the_doctor_looks_at_the_server(audited: tuple[Settings, int], capsys: p
     assert "ok    database: PostgreSQL " in said
     assert "ok    schema wallets: at " in said
     assert "warn  writer" not in said
-    with Running(settings.folder, database=settings.database):
+    with Running(settings.folder, database_url=settings.database_url):
         assert doctor.run(settings) == 0
         assert "warn  writer of wallets: " in capsys.readouterr().out
-    gone = msgspec.structs.replace(settings, database=f"postgresql://borsa:{PASSWORD}@127.0.0.1:1/borsa")
+    gone = msgspec.structs.replace(settings, database_url=f"postgresql://borsa:{PASSWORD}@127.0.0.1:1/borsa")
     assert doctor.run(gone) == 1
     said = capsys.readouterr().out
     assert "fail  database: the database 127.0.0.1/borsa can't be reached" in said
@@ -108,11 +108,11 @@ def test_the_doctor_looks_at_the_server(audited: tuple[Settings, int], capsys: p
 def test_schemas_are_made_without_serving(
     postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Settings(data=str(tmp_path), database=postgres_url)
+    settings = Settings(data=str(tmp_path), database_url=postgres_url)
     for _ in range(2):
         assert migrate.run(settings) == 0
         assert capsys.readouterr().out.count(": at ") == 6
-    gone = msgspec.structs.replace(settings, database=postgres_url.replace("127.0.0.1", "127.0.0.2"))
+    gone = msgspec.structs.replace(settings, database_url=postgres_url.replace("127.0.0.1", "127.0.0.2"))
     assert migrate.run(gone) == 1
 
 
@@ -127,6 +127,6 @@ def test_schemas_are_made_without_serving(
     ids=["other_kind", "no_name", "bad_port", "no_url"],
 )
 def test_a_bad_url_is_told_without_its_password(url: str) -> None:
-    with pytest.raises(BadSetting, match="BORSA_DATABASE") as refused:
-        load({"BORSA_DATABASE": url})
+    with pytest.raises(BadSetting, match="BORSA_DATABASE_URL") as refused:
+        load({"BORSA_DATABASE_URL": url})
     assert PASSWORD not in str(refused.value)

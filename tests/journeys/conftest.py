@@ -42,7 +42,7 @@ def shared_exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         yield request.getfixturevalue("cluster")
         return
     url = request.getfixturevalue("shared_postgres_url") if kind == "postgresql" else ""
-    with Running(tmp_path_factory.mktemp("journeys") / "data", database=url) as running:
+    with Running(tmp_path_factory.mktemp("journeys") / "data", database_url=url) as running:
         yield running
 
 
@@ -59,7 +59,7 @@ def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running
     """An exchange of its own for this test."""
     on_postgresql = getattr(request, "param", "sqlite") == "postgresql"
     url = request.getfixturevalue("postgres_url") if on_postgresql else ""
-    with Running(tmp_path / "data", database=url) as running:
+    with Running(tmp_path / "data", database_url=url) as running:
         yield running
 
 

@@ -205,7 +205,7 @@ def test_a_copy_that_was_wiped_is_filled_again(stage: JetStreamStage, nats: Nats
 
 
 def test_outsiders_find_single_events_by_source_type_and_market(tmp_path: Path, nats: Nats, nats_url: str) -> None:
-    with JetStreamStage(tmp_path, nats_url, broker_events=True) as stage:
+    with JetStreamStage(tmp_path, nats_url, nats_events=True) as stage:
         stage.ask(Say(word="w", events=2), 1)
         stage.settle()
         until(lambda: len(stored_singly(nats)) == 2, "both events")

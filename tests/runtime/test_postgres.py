@@ -226,5 +226,5 @@ def test_a_durable_server_is_not_warned_of(database: PostgresDatabase) -> None:
 def test_a_server_that_can_not_be_reached_is_named_without_its_password(url: str) -> None:
     with pytest.raises(CantStart) as refused:
         database_at(url).migrate()
-    assert "127.0.0.1/borsa" in str(refused.value) or "BORSA_DATABASE" in str(refused.value)
+    assert "127.0.0.1/borsa" in str(refused.value) or "BORSA_DATABASE_URL" in str(refused.value)
     assert PASSWORD not in str(refused.value)

@@ -88,10 +88,10 @@ def test_the_same_day_leaves_the_same_rows(
     for name, url in (("sqlite", ""), ("postgresql", postgres_url)):
         # which names the requests
         monkeypatch.setattr(stepped, "_asked", itertools.count(1))
-        with Stepped(tmp_path / name, CountingClock(), database=url, **options) as stage:
+        with Stepped(tmp_path / name, CountingClock(), database_url=url, **options) as stage:
             said = a_day(stage, seed)
             state = stage.writers["trades"].memory.engine.save()
-        with Stepped(tmp_path / name, CountingClock(), database=url, **options) as again:
+        with Stepped(tmp_path / name, CountingClock(), database_url=url, **options) as again:
             assert again.writers["trades"].memory.engine.save() == state
             days.append((said, state, all_rows(again)))
     (said, state, rows), (said_too, state_too, rows_too) = days

@@ -113,8 +113,8 @@ class Cluster(Reached):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
         own = {
             "BORSA_DATA": str(folder),
-            "BORSA_DATABASE": database,
-            "BORSA_BROKER": ",".join(brokers),
+            "BORSA_DATABASE_URL": database,
+            "BORSA_NATS_URL": ",".join(brokers),
             "BORSA_PORT": "0",
             "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD,
         }

@@ -184,7 +184,7 @@ def look_at_port(settings: Settings) -> Iterator[Symptom]:
 
 def look_at_schemas(settings: Settings) -> Iterator[Symptom]:
     """Which schema each database is at."""
-    if settings.database:
+    if settings.database_url:
         yield from _look_at_server(settings)
         return
     found = [service.name for service in SERVICES if (settings.folder / f"{service.name}.db").exists()]

@@ -61,7 +61,7 @@ def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
     """In as many processes as were asked for."""
     processes = settings.processes or (3 if (os.cpu_count() or 1) > 1 else 1)
     # the broker is for those of `borsa serve`
-    settings = msgspec.structs.replace(settings, processes=processes, broker="")
+    settings = msgspec.structs.replace(settings, processes=processes, nats_url="")
     return app.Exchange(settings, die) if processes == 1 else divided.DividedExchange(settings, die)
 
 

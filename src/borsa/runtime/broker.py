@@ -92,7 +92,7 @@ class Broker:
         try:
             self._call(self._connect())
         except (nats.errors.Error, ValueError) as error:
-            raise CantStart(f"BORSA_BROKER can't be used: {error}") from None
+            raise CantStart(f"BORSA_NATS_URL can't be used: {error}") from None
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

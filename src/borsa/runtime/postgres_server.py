@@ -33,7 +33,7 @@ class Server:
             self._given: Mapping[str, Any] = conninfo_to_dict(url)
         except psycopg.Error:
             # what libpq says of it may have the password in it
-            raise CantStart("BORSA_DATABASE is no connection URI that PostgreSQL understands") from None
+            raise CantStart("BORSA_DATABASE_URL is no connection URI that PostgreSQL understands") from None
         parts = urlsplit(url)
         self.place = f"{parts.hostname or 'the local socket'}{parts.path}"
         self.keeper = Keeper(partial(self.connect, "public", "leases", synchronous_commit="off"))

@@ -93,8 +93,8 @@ class Relay:
     def __init__(self, broker: Broker, settings: Settings) -> None:
         self._broker = broker
         self._events_max = settings.stream_events_max
-        self._bytes_max = settings.broker_bytes_max
-        self._single = settings.broker_events
+        self._bytes_max = settings.nats_bytes_max
+        self._single = settings.nats_events
         self._offered: deque[tuple[str, Sequence[Recorded]]] = deque()
         self._some = asyncio.Event()
         self._told = False

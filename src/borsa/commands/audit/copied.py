@@ -24,7 +24,7 @@ _TABLES = {service.name: service.tables.tables for service in app.SERVICES}
 
 def moment_of(settings: Settings, follows: Sequence[tuple[str, str]]) -> Moment:
     """The moments of the exchange that the settings name, wherever its data is."""
-    if settings.database:
+    if settings.database_url:
         return CopiedMoment(settings, follows)
     return Moment(settings.folder, follows)
 
