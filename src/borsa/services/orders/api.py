@@ -128,7 +128,9 @@ async def list_orders(call: Call) -> OrderPage:
     query: OrderQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.orders_page(call.reader, call.owner, symbol, query.status, query.client_order_id, before, query.limit)
+    found = store.orders_page(
+        call.reader, call.listed, symbol, query.status, query.client_order_id, before, query.limit
+    )
     markets = {market.symbol: market for market in store.all_markets(call.reader)}
     data = [order_reply(OrderState(order, markets[order.symbol])) for order in found]
     return OrderPage(data=data, next_cursor=next_cursor(found, query.limit, lambda order: (order.order_id,)))
