@@ -37,6 +37,7 @@ from borsa.services.trades import TRADES
 from borsa.services.users import USERS
 from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
+from borsa.web import page
 
 if TYPE_CHECKING:
     from borsa.runtime.postgres_server import Server as PostgresServer
@@ -234,7 +235,7 @@ class Door:
         limits = Limits(self._clock, self._settings)
         means = Means(edge, self._settings, authenticator, limits, self._clock, self.health, facts(self._settings))
         self.health.ready = True
-        return application(routes(), means)
+        return application(routes(), means, page(means))
 
     def close(self) -> None:
         """No more requests."""

@@ -1,6 +1,6 @@
 """All routes as one ASGI application, with health, metrics and the documents that describe it."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from starlette.routing import Route as Path
 from starlette.routing import Router
@@ -11,6 +11,8 @@ from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Resource:
@@ -26,7 +28,7 @@ class Resource:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = self._endpoints.get(method)
         if endpoint is None:
-            await _refuse(self._means, scope, send, Refused("method_not_allowed"), {"allow": self._allow})
+            await refuse(self._means, scope, send, Refused("method_not_allowed"), {"allow": self._allow})
         else:
             await endpoint(scope, receive, send)
 
@@ -37,9 +39,9 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: dict[str, Resource], means: Means) -> None:
+    def __init__(self, resources: Mapping[str, Asgi], means: Means) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
-            await _refuse(means, scope, send, Refused("not_found"), {})
+            await refuse(means, scope, send, Refused("not_found"), {})
 
         self._fixed = {path: resource for path, resource in resources.items() if "{" not in path}
         others = [Path(path, resource) for path, resource in resources.items() if "{" in path]
@@ -50,15 +52,17 @@ class Application:
         await resource(scope, receive, send)
 
 
-def application(routes: Iterable[Route], means: Means) -> Application:
-    """The ASGI application of a table of routes."""
+def application(routes: Iterable[Route], means: Means, files: Mapping[str, Asgi] | None = None) -> Application:
+    """The ASGI application of a table of routes, and of files by their paths, which answer for themselves."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
-    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means)
+    resources: dict[str, Asgi] = {path: Resource(endpoints, means) for path, endpoints in paths.items()}
+    return Application({**resources, **(files or {})}, means)
 
 
-async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
+async def refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
+    """Refuse a request that has no route; it counts as one of its address."""
     try:
         means.limits.requests_of_address.take(network_of(address_of(scope)))
     except Refused as limited:
