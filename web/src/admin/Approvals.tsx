@@ -35,7 +35,7 @@ export function Approvals() {
         name={(row) => row.approvalId}
         empty={pages.ready ? "None so far. Adjustments are made at a user; those above the day's cap wait here." : "Loading"}
         columns={[
-          { label: "Asked", cell: (row) => moment(row.askedAt) },
+          { label: "Asked", cell: (row) => moment(row.askedAt), all: true },
           { label: "Amount", numeric: true, cell: (row) => `${signed(row.asset, row.delta)} ${row.asset}` },
           { label: "Reason", cell: (row) => row.reason, all: true },
           { label: "Status", cell: (row) => <span class={TONE[row.status]}>{label(row.status)}</span> },

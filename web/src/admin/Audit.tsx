@@ -26,7 +26,7 @@ export function Audit() {
         name={(row) => `${row.service}/${row.sequence}`}
         empty={pages.ready ? "Nothing so far" : "Loading"}
         columns={[
-          { label: "Time", cell: (row) => moment(row.time) },
+          { label: "Time", cell: (row) => moment(row.time), all: true },
           { label: "Service", cell: (row) => row.service },
           { label: "Did", cell: (row) => row.action },
           { label: "To", cell: (row) => row.target },

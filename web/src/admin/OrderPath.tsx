@@ -58,7 +58,7 @@ function Shown({ path }: { path: Path }) {
   return (
     <>
       <div class="body">
-        <dl class="facts">
+        <dl class="facts path-facts">
           <dt>Order</dt>
           <dd>
             {order.type === "buy" ? "Buy" : "Sell"} {grouped(order.quantity ?? "0")} {order.symbol}, {typeWords(order)}

@@ -35,7 +35,7 @@ export function Trades() {
         name={(row) => row.tradeId}
         empty={pages.ready ? "No trades yet" : "Loading"}
         columns={[
-          { label: "Time", cell: (row) => moment(row.executedAt) },
+          { label: "Time", cell: (row) => moment(row.executedAt), all: true },
           { label: "Trade", cell: (row) => row.tradeId },
           { label: "Market", cell: (row) => row.symbol },
           { label: "Price", numeric: true, cell: (row) => amount(quote(row), row.price) },

@@ -7,7 +7,7 @@ import { write } from "../money/decimal";
 import { signed } from "../money/format";
 import { Segments } from "../parts/Tabs";
 import { theme } from "../parts/theme";
-import { colour, look } from "../trade/chartLook";
+import { colour, look, priceFormat } from "../trade/chartLook";
 import type { Point } from "./curve";
 import { SPANS, readCurve, type Span } from "./reading";
 
@@ -50,7 +50,7 @@ function Drawn({ points }: { points: Point[] }) {
   useEffect(() => {
     const chart = createChart(canvas.current!, look());
     const line = colour("accent-text");
-    const series = chart.addSeries(AreaSeries, { lineColor: line, lineWidth: 2, topColor: `${line}40`, bottomColor: `${line}00` });
+    const series = chart.addSeries(AreaSeries, { lineColor: line, lineWidth: 2, topColor: `${line}40`, bottomColor: `${line}00`, priceFormat: priceFormat(2) });
     series.setData(points.map((point) => ({ time: Math.floor(point.time / 1000) as UTCTimestamp, value: Number(write(point.value)) })));
     chart.timeScale().fitContent();
     return () => chart.remove();

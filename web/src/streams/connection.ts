@@ -201,7 +201,7 @@ export class Connection {
     this.socket = null;
     this.authenticated = false;
     if (!opened && this.tries === 0) this.unavailable();
-    for (const channel of this.listeners.keys()) this.tell(channel, { type: LOST, channel });
+    if (opened) for (const channel of this.listeners.keys()) this.tell(channel, { type: LOST, channel });
     this.changed("reconnecting");
     const pause = Math.min(PAUSE_MAX, PAUSE_MIN * 2 ** this.tries) * (0.5 + this.surroundings.random() / 2);
     this.tries++;

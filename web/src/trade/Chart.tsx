@@ -10,7 +10,7 @@ import { theme } from "../parts/theme";
 import { listen } from "../streams/hub";
 import type { CandlesMessage } from "../streams/messages";
 import { INTERVALS, bar, readCandles, timeOf, volume, type Interval } from "./candles";
-import { colour, look } from "./chartLook";
+import { colour, look, priceFormat } from "./chartLook";
 
 export function Chart({ market }: { market: Market }) {
   const [interval, setInterval] = useState<Interval>(remembered());
@@ -72,7 +72,7 @@ class DrawnChart {
     const places = placesOf(market.tickSize);
     this.chart = createChart(canvas, look());
     this.prices = this.chart.addSeries(CandlestickSeries, {
-      priceFormat: { type: "price", precision: places, minMove: 1 / 10 ** places },
+      priceFormat: priceFormat(places),
     });
     this.volumes = this.chart.addSeries(HistogramSeries, {
       priceFormat: { type: "volume" },

@@ -153,7 +153,7 @@ function Summary({ draft, market, touch, available, spent }: SummaryProps) {
       <dd>{user.value ? `${amount(spent, available)} ${spent}` : "–"}</dd>
       <dt>Value</dt>
       <dd>{shown(market.quote, found?.value)}</dd>
-      <dt>Fee, at most {rate(rateShown)}</dt>
+      <dt>Fee, {rate(rateShown)}</dt>
       <dd>{found ? `${about}${amount(found.feeAsset, found.fee)} ${found.feeAsset}` : "–"}</dd>
       <dt>You receive</dt>
       <dd>{shown(received, found?.receives)}</dd>

@@ -29,7 +29,7 @@ const quantityOf = (order: Order): string =>
   order.quantity ? grouped(order.quantity) : `${amount(quoteOf(order.symbol), order.quoteQuantity ?? "0")} ${quoteOf(order.symbol)}`;
 
 const COMMON: readonly Column<Order>[] = [
-  { label: "Time", cell: (order) => moment(order.createdAt) },
+  { label: "Time", cell: (order) => moment(order.createdAt), all: true },
   { label: "Market", cell: (order) => <a href={link(`trade/${order.symbol}`)}>{order.symbol}</a> },
   { label: "Side", cell: (order) => <SideTag side={order.type} /> },
   { label: "Type", cell: typeWords },
@@ -45,7 +45,7 @@ const HISTORY: readonly Column<Order>[] = [
 ];
 
 const FILLS: readonly Column<Trade>[] = [
-  { label: "Time", cell: (trade) => moment(trade.executedAt) },
+  { label: "Time", cell: (trade) => moment(trade.executedAt), all: true },
   { label: "Market", cell: (trade) => <a href={link(`trade/${trade.symbol}`)}>{trade.symbol}</a> },
   { label: "Side", cell: (trade) => <SideTag side={sideOf(trade)} /> },
   { label: "Price", numeric: true, cell: (trade) => amount(quoteOf(trade.symbol), trade.price) },

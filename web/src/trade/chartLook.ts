@@ -1,6 +1,7 @@
 // How charts look: the page's colours, the local time, no decoration.
 
-import { ColorType, CrosshairMode, TickMarkType, type ChartOptions, type DeepPartial, type Time } from "lightweight-charts";
+import { ColorType, CrosshairMode, TickMarkType, type ChartOptions, type DeepPartial, type PriceFormatCustom, type Time } from "lightweight-charts";
+import { grouped } from "../money/format";
 
 const two = (number: number): string => String(number).padStart(2, "0");
 
@@ -44,4 +45,9 @@ function whole(seconds: number): string {
   const at = new Date(seconds * 1000);
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${day} ${mark(seconds, TickMarkType.Time)}`;
+}
+
+/** Prices at the scale's side as everywhere: thousands apart, so many places. The numbers are the chart's own. */
+export function priceFormat(places: number): PriceFormatCustom {
+  return { type: "custom", formatter: (price: number) => grouped(price.toFixed(places)), minMove: 1 / 10 ** places };
 }
