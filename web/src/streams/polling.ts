@@ -2,7 +2,7 @@
 // every few seconds, and told as the stream would tell it.
 
 import { get } from "../api/http";
-import type { Listener } from "./connection";
+import { LOST, type Listener } from "./connection";
 import type { ChannelMessage } from "./messages";
 
 export const POLL_SECONDS = 2;
@@ -35,13 +35,14 @@ export class Polling {
   }
 
   private async askOne(channel: string): Promise<void> {
+    let message: ChannelMessage;
     try {
-      const said = await snapshot(channel);
-      const message = { ...said, channel } as ChannelMessage;
-      if (this.active) for (const listener of this.listeners.get(channel) ?? []) listener(message);
+      message = { ...(await snapshot(channel)), channel } as ChannelMessage;
     } catch {
-      // the next time, perhaps
+      // what is shown is no longer certain
+      message = { type: LOST, channel };
     }
+    if (this.active) for (const listener of this.listeners.get(channel) ?? []) listener(message);
   }
 }
 

@@ -90,11 +90,11 @@ class Call:
     def listed(self) -> str | None:
         """Whose things a list is to have: those of the user that its query names, else all that the caller may see."""
         wanted: str | None = self.query.user_id
-        if wanted is None or self.owner is None:
+        if self.owner is None:
             return wanted
-        if wanted != self.owner:
+        if wanted not in (None, self.owner):
             raise Refused("forbidden", "Only admins may name another user", field="userId")
-        return wanted
+        return self.owner
 
     def cookie(self, name: str) -> str | None:
         """A cookie of the request, where its page is this server's own: other sites' pages send none that count."""
