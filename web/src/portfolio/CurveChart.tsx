@@ -55,5 +55,5 @@ function Drawn({ points }: { points: Point[] }) {
     chart.timeScale().fitContent();
     return () => chart.remove();
   }, [points, shown]);
-  return <div class="canvas" ref={canvas} role="img" aria-label="What the default wallet was worth over time" />;
+  return <div class="canvas" ref={canvas} role="figure" aria-label="What the default wallet was worth over time" />;
 }

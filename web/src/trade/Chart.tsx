@@ -36,7 +36,7 @@ export function Chart({ market }: { market: Market }) {
         <p class="legend cut" ref={legend} />
       </header>
       <div class="chart-body">
-        <div class="canvas" ref={canvas} role="img" aria-label={`Price and volume of ${market.symbol}, ${interval}`} />
+        <div class="canvas" ref={canvas} role="figure" aria-label={`Price and volume of ${market.symbol}, ${interval}`} />
         {said && (
           <p class="empty" role="status">
             {said}

@@ -34,7 +34,7 @@ export function MarketHead({ market }: { market: Market }) {
       <div class="last">
         <strong class={direction(ticker)}>{price(ticker?.lastPrice)}</strong>
       </div>
-      <dl>
+      <dl tabIndex={0} aria-label="The last 24 hours">
         <Fact name="24 h change">
           <span class={direction(ticker)}>{changeText(ticker)}</span>
         </Fact>
