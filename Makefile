@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi) \
 	$(wildcard web/*.json web/*.ts web/index.html) $(shell find web/src web/public -type f)
 
-.PHONY: run cluster test soak crash check fix bench docs migration clean
+.PHONY: run cluster test soak crash check fix bench docs screenshots migration clean
 
 run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
 	@exec $(BIN)/borsa up
@@ -35,6 +35,9 @@ bench: $(VENV)/run.ready  ## Orders a second on this machine
 
 docs: $(VENV)/test.ready  ## Write the tables in docs/ anew
 	@$(BIN)/python docs/generate.py
+
+screenshots: $(VENV)/test.ready  ## Take the pictures of the page in docs/page/ anew
+	@$(BIN)/python -m tests.browser.screenshots
 
 migration: $(VENV)/test.ready  ## Draft a schema change: make migration service=orders name=add_colour
 	@$(BIN)/python docs/draft_migration.py $(service) $(name)

@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // the exchange that the development server speaks to
-const exchange = process.env["BORSA_URL"] ?? "http://127.0.0.1:8000";
+const exchange = process.env["EXCHANGE"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   base: "/",
