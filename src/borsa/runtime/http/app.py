@@ -11,6 +11,7 @@ from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
+from borsa.runtime.http.streams import Streams
 
 
 class Resource:
@@ -37,25 +38,29 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: dict[str, Resource], means: Means) -> None:
+    def __init__(self, resources: dict[str, Resource], means: Means, streams: Streams) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
             await _refuse(means, scope, send, Refused("not_found"), {})
 
+        self._streams = streams
         self._fixed = {path: resource for path, resource in resources.items() if "{" not in path}
         others = [Path(path, resource) for path, resource in resources.items() if "{" in path]
         self._router = Router(others, redirect_slashes=False, default=nowhere)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._streams.socket(scope, receive, send)
+            return
         resource = self._fixed.get(scope["path"], self._router)
         await resource(scope, receive, send)
 
 
-def application(routes: Iterable[Route], means: Means) -> Application:
-    """The ASGI application of a table of routes."""
+def application(routes: Iterable[Route], means: Means, streams: Streams) -> Application:
+    """The ASGI application of a table of routes, and of streams."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
-    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means)
+    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means, streams)
 
 
 async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
