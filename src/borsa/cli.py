@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | candles | replay | bench ..."""
 
 import re
 import sys
@@ -16,7 +16,9 @@ cli = typer.Typer(
 )
 explain = typer.Typer(no_args_is_help=True, help="Say why something is as it is.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+candles = typer.Typer(no_args_is_help=True, help="Look after the candles of the markets.")
 cli.add_typer(explain, name="explain")
+cli.add_typer(candles, name="candles")
 cli.add_typer(bench, name="bench")
 
 
@@ -117,6 +119,14 @@ def doctor() -> None:
 def migrate() -> None:
     """Bring the databases' schemas to this version's."""
     from borsa.commands.migrate import run
+
+    sys.exit(run(settings.load()))
+
+
+@candles.command()
+def rebuild() -> None:
+    """Make all candles anew from the trades, while the exchange is stopped."""
+    from borsa.commands.candles import run
 
     sys.exit(run(settings.load()))
 

@@ -83,6 +83,12 @@ describe("a book", () => {
   });
 });
 
+test("the checksum is the one of docs/streams.md", () => {
+  const book = new Book();
+  book.take(snapshot(1, [["100.00", "0.5"], ["99.00", "1"]], [["101.00", "2"]]));
+  expect(book.checksum()).toBe(818_625_280);
+});
+
 test("CRC-32 is the one of zlib", () => {
   expect(crc32("123456789")).toBe(0xcbf43926);
   expect(crc32("")).toBe(0);

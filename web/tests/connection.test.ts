@@ -133,6 +133,21 @@ describe("a connection", () => {
     expect(socket().asked("subscribe").at(-1)).not.toHaveProperty("after");
   });
 
+  test("an exchange that knows less begins anew as well, in all own channels", async () => {
+    token = "the-token";
+    const heard: string[] = [];
+    connection.listen("orders", (message) => heard.push(message.type));
+    connection.listen("fills", (message) => heard.push(message.type));
+    connection.start();
+    await open();
+    socket().say({ type: "authenticated" });
+    socket().say({ type: "snapshot", channel: "orders", sequence: 3 });
+    socket().say({ type: "error", code: "invalid_request", field: "after", detail: "orders is at 1" });
+    expect(heard.filter((type) => type === TOO_FAR_BACK)).toHaveLength(2);
+    expect(socket().asked("subscribe").at(-1)).toMatchObject({ channels: ["orders", "fills"] });
+    expect(socket().asked("subscribe").at(-1)).not.toHaveProperty("after");
+  });
+
   test("pauses grow, and are bounded", async () => {
     connection.start();
     await open();

@@ -127,7 +127,9 @@ export function followOwn(): void {
       // what the stream follows from is known: read what was before, so that nothing lies between
       else if (message.type === "snapshot") void reload(channel).catch(() => {});
       else if (message.type !== LOST) {
-        const data = (message as unknown as { data: Own[OwnChannel] }).data;
+        const data = (message as unknown as { data: Own[OwnChannel] | null }).data;
+        // what is gone is seen at the next reading; nothing of it can be acted upon
+        if (data === null) return;
         const mine = user.value?.userId;
         // admins may be told of everybody
         if (((data as { userId?: string }).userId ?? mine) === mine) (take[channel] as (data: Own[OwnChannel]) => void)(data);

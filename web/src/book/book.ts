@@ -112,8 +112,7 @@ export class Book {
 
   /** CRC-32 over the best 10 levels of each side, as docs/streams.md describes it. */
   checksum(): number {
-    const side = (levels: readonly Depth[]) =>
-      levels.slice(0, CHECKED_LEVELS).map((level) => `${level.price}:${level.text}`).join(",");
-    return crc32(`${side(this.bids)}|${side(this.asks)}`);
+    const best = [...this.bids.slice(0, CHECKED_LEVELS), ...this.asks.slice(0, CHECKED_LEVELS)];
+    return crc32(best.map((level) => `${level.price}:${level.text}`).join(":"));
   }
 }

@@ -161,7 +161,8 @@ export class Connection {
     const message = JSON.parse(text) as ChannelMessage | ErrorMessage;
     if (message.type === "error") {
       const error = message as ErrorMessage;
-      if (error.code === TOO_FAR_BACK && error.channel) this.startAnew(error.channel);
+      // behind what is kept, or ahead of what there is: another exchange answers at this address now
+      if (error.code === TOO_FAR_BACK || error.field === "after") this.startAnew(error.channel);
       return;
     }
     const said = message as ChannelMessage;
@@ -171,10 +172,14 @@ export class Connection {
     this.tell(said.channel, said);
   }
 
-  private startAnew(channel: string): void {
-    this.sequences.delete(channel);
-    this.tell(channel, { type: TOO_FAR_BACK, channel });
-    this.ask("subscribe", [channel]);
+  /** A subscription is refused as a whole: ask for all own channels again, one of them (or all) from now on. */
+  private startAnew(refused: string | undefined): void {
+    const own = [...this.listeners.keys()].filter((channel) => OWN.has(channel));
+    for (const channel of refused === undefined ? own : [refused]) {
+      this.sequences.delete(channel);
+      this.tell(channel, { type: TOO_FAR_BACK, channel });
+    }
+    if (own.length) this.ask("subscribe", own);
   }
 
   private tell(channel: string, message: ChannelMessage): void {

@@ -30,13 +30,15 @@ export interface Own {
   notifications: Notification;
 }
 export type OwnChannel = keyof Own;
-export type OwnMessage<T> = { type: "snapshot"; sequence: number } | { type: "change"; sequence: number; data: T };
+/** `data` is null where it is gone. */
+export type OwnMessage<T> = { type: "snapshot"; sequence: number } | { type: "change"; sequence: number; id: string; data: T | null };
 
 export interface ErrorMessage {
   type: "error";
   id?: number;
   code: string;
   detail: string;
+  field?: string;
   channel?: string;
 }
 

@@ -9,8 +9,7 @@ import { clock, moment } from "../money/time";
 import { framed } from "../parts/frame";
 import { listen } from "../streams/hub";
 import type { TapeMessage } from "../streams/messages";
-
-const KEPT = 50;
+import { merged } from "./merging";
 
 export function Tape({ market }: { market: Market }) {
   const trades = useMemo(() => signal<PublicTrade[] | null>(null), [market.symbol]);
@@ -19,9 +18,8 @@ export function Tape({ market }: { market: Market }) {
     const frame = framed(() => (trades.value = known));
     const stop = listen(`trades:${market.symbol}`, (message) => {
       if (message.type === "snapshot") known = (message as unknown as TapeMessage).trades;
-      else if (message.type === "change") {
-        known = [...(message as unknown as TapeMessage).trades].reverse().concat(known).slice(0, KEPT);
-      } else return;
+      else if (message.type === "change") known = merged(known, (message as unknown as TapeMessage).trades);
+      else return;
       frame.ask();
     });
     return () => {

@@ -11,6 +11,7 @@ from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
+from borsa.runtime.http.streams import Streams
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -39,26 +40,32 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: Mapping[str, Asgi], means: Means) -> None:
+    def __init__(self, resources: Mapping[str, Asgi], means: Means, streams: Streams) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
             await refuse(means, scope, send, Refused("not_found"), {})
 
+        self._streams = streams
         self._fixed = {path: resource for path, resource in resources.items() if "{" not in path}
         others = [Path(path, resource) for path, resource in resources.items() if "{" in path]
         self._router = Router(others, redirect_slashes=False, default=nowhere)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._streams.socket(scope, receive, send)
+            return
         resource = self._fixed.get(scope["path"], self._router)
         await resource(scope, receive, send)
 
 
-def application(routes: Iterable[Route], means: Means, files: Mapping[str, Asgi] | None = None) -> Application:
-    """The ASGI application of a table of routes, and of files by their paths, which answer for themselves."""
+def application(
+    routes: Iterable[Route], means: Means, streams: Streams, files: Mapping[str, Asgi] | None = None
+) -> Application:
+    """The ASGI application of a table of routes, of streams, and of files by their paths."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
     resources: dict[str, Asgi] = {path: Resource(endpoints, means) for path, endpoints in paths.items()}
-    return Application({**resources, **(files or {})}, means)
+    return Application({**resources, **(files or {})}, means, streams)
 
 
 async def refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:

@@ -36,7 +36,8 @@ class Readiness(Protocol):
 
 
 class Means(msgspec.Struct, frozen=True):
-    """What all requests share. `facts` say what runs here, for /healthz."""
+    """What all requests share. `facts` say what runs here, for /healthz; `doors` are what each service keeps
+    in this process."""
 
     edge: Edge
     settings: Settings
@@ -45,6 +46,7 @@ class Means(msgspec.Struct, frozen=True):
     clock: Clock
     health: Readiness
     facts: Mapping[str, str] = {}
+    doors: Mapping[str, Any] = {}
 
 
 class Call:
@@ -126,6 +128,11 @@ class Call:
     def reader(self) -> Reader:
         """The committed data of the service that the route belongs to."""
         return self.means.edge.reader(self.service)
+
+    @property
+    def door(self) -> Any:
+        """What the service that the route belongs to keeps in this process."""
+        return self.means.doors[self.service]
 
     async def ask(self, request: Request[R], *, keyed: bool = True) -> R:
         """The reply of a service's writer; `keyed` passes the Idempotency-Key on (once for each call)."""
