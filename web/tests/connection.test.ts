@@ -119,7 +119,10 @@ describe("a connection", () => {
     expect(states.at(-1)).toBe("live");
   });
 
-  test("what is too far back begins anew, and whoever listens is told", async () => {
+  test.each([
+    ["what is too far back", { code: TOO_FAR_BACK }],
+    ["an exchange that knows less", { code: "invalid_request", field: "after" }],
+  ])("%s makes the channel begin anew, and whoever listens is told", async (_, refusal) => {
     token = "the-token";
     const heard: string[] = [];
     connection.listen("fills", (message) => heard.push(message.type));
@@ -127,24 +130,15 @@ describe("a connection", () => {
     await open();
     socket().say({ type: "authenticated" });
     socket().say({ type: "snapshot", channel: "fills", sequence: 3 });
-    socket().say({ type: "error", code: TOO_FAR_BACK, channel: "fills", detail: "" });
-    expect(heard.at(-1)).toBe(TOO_FAR_BACK);
-    expect(socket().asked("subscribe").at(-1)).toMatchObject({ channels: ["fills"] });
-    expect(socket().asked("subscribe").at(-1)).not.toHaveProperty("after");
-  });
-
-  test("an exchange that knows less begins anew as well, in all own channels", async () => {
-    token = "the-token";
-    const heard: string[] = [];
-    connection.listen("orders", (message) => heard.push(message.type));
-    connection.listen("fills", (message) => heard.push(message.type));
-    connection.start();
+    socket().drop();
+    elapse();
     await open();
     socket().say({ type: "authenticated" });
-    socket().say({ type: "snapshot", channel: "orders", sequence: 3 });
-    socket().say({ type: "error", code: "invalid_request", field: "after", detail: "orders is at 1" });
-    expect(heard.filter((type) => type === TOO_FAR_BACK)).toHaveLength(2);
-    expect(socket().asked("subscribe").at(-1)).toMatchObject({ channels: ["orders", "fills"] });
+    const asked = socket().asked("subscribe")[0]!;
+    expect(asked).toMatchObject({ after: { fills: 3 } });
+    socket().say({ type: "error", id: asked["id"], detail: "", ...refusal });
+    expect(heard.at(-1)).toBe(TOO_FAR_BACK);
+    expect(socket().asked("subscribe").at(-1)).toMatchObject({ channels: ["fills"] });
     expect(socket().asked("subscribe").at(-1)).not.toHaveProperty("after");
   });
 

@@ -40,6 +40,8 @@ export class Connection {
   private authenticated = false;
   readonly listeners = new Map<string, Set<Listener>>();
   private readonly sequences = new Map<string, number>();
+  /** Which channel was to go on, by the id of the subscription. */
+  private readonly resumed = new Map<number, string>();
   private stopWaiting: (() => void) | null = null;
   private stopWatching: (() => void) | null = null;
 
@@ -57,6 +59,7 @@ export class Connection {
     const socket = this.surroundings.open();
     this.socket = socket;
     this.authenticated = false;
+    this.resumed.clear();
     let opened = false;
     socket.onopen = () => {
       opened = true;
@@ -74,19 +77,18 @@ export class Connection {
     if (there) {
       there.add(listener);
       // a later listener needs the snapshot as well
-      this.ask("unsubscribe", [channel]);
-      this.ask("subscribe", [channel]);
+      this.again(channel);
     } else {
       this.listeners.set(channel, new Set([listener]));
-      this.ask("subscribe", [channel]);
+      this.ask("subscribe", channel);
     }
     return () => this.leave(channel, listener);
   }
 
   /** Ask for a channel's snapshot again. */
   again(channel: string): void {
-    this.ask("unsubscribe", [channel]);
-    this.ask("subscribe", [channel]);
+    this.ask("unsubscribe", channel);
+    this.ask("subscribe", channel);
   }
 
   /** The person has a new token. */
@@ -114,7 +116,7 @@ export class Connection {
     if (!there?.delete(listener) || there.size) return;
     this.listeners.delete(channel);
     this.sequences.delete(channel);
-    this.ask("unsubscribe", [channel]);
+    this.ask("unsubscribe", channel);
   }
 
   private async greet(socket: Socket): Promise<void> {
@@ -124,25 +126,22 @@ export class Connection {
     this.tries = 0;
     this.changed("live");
     this.watch(socket);
-    const channels = [...this.listeners.keys()];
-    const open = channels.filter((channel) => !OWN.has(channel));
-    if (open.length) this.ask("subscribe", open);
+    for (const channel of this.listeners.keys()) if (!OWN.has(channel)) this.ask("subscribe", channel);
   }
 
   private welcome(): void {
     if (this.authenticated) return;
     this.authenticated = true;
-    const own = [...this.listeners.keys()].filter((channel) => OWN.has(channel));
-    if (own.length) this.ask("subscribe", own);
+    for (const channel of this.listeners.keys()) if (OWN.has(channel)) this.ask("subscribe", channel);
   }
 
-  private ask(op: "subscribe" | "unsubscribe", channels: string[]): void {
-    const wanted = channels.filter((channel) => !OWN.has(channel) || this.authenticated);
-    if (!wanted.length) return;
-    const known = wanted.filter((channel) => OWN.has(channel) && this.sequences.has(channel));
-    const after = Object.fromEntries(known.map((channel) => [channel, this.sequences.get(channel)]));
-    const resumed = op === "subscribe" && known.length ? { after } : {};
-    this.send({ op, id: this.nextId++, channels: wanted, ...resumed });
+  /** One channel at a time: a subscription is refused as a whole. */
+  private ask(op: "subscribe" | "unsubscribe", channel: string): void {
+    if (OWN.has(channel) && !this.authenticated) return;
+    const id = this.nextId++;
+    const sequence = OWN.has(channel) && op === "subscribe" ? this.sequences.get(channel) : undefined;
+    if (sequence !== undefined) this.resumed.set(id, channel);
+    this.send({ op, id, channels: [channel], ...(sequence === undefined ? {} : { after: { [channel]: sequence } }) });
   }
 
   private send(message: object): void {
@@ -162,7 +161,8 @@ export class Connection {
     if (message.type === "error") {
       const error = message as ErrorMessage;
       // behind what is kept, or ahead of what there is: another exchange answers at this address now
-      if (error.code === TOO_FAR_BACK || error.field === "after") this.startAnew(error.channel);
+      const channel = this.resumed.get(error.id ?? -1);
+      if (channel && (error.code === TOO_FAR_BACK || error.field === "after")) this.startAnew(channel);
       return;
     }
     const said = message as ChannelMessage;
@@ -172,14 +172,10 @@ export class Connection {
     this.tell(said.channel, said);
   }
 
-  /** A subscription is refused as a whole: ask for all own channels again, one of them (or all) from now on. */
-  private startAnew(refused: string | undefined): void {
-    const own = [...this.listeners.keys()].filter((channel) => OWN.has(channel));
-    for (const channel of refused === undefined ? own : [refused]) {
-      this.sequences.delete(channel);
-      this.tell(channel, { type: TOO_FAR_BACK, channel });
-    }
-    if (own.length) this.ask("subscribe", own);
+  private startAnew(channel: string): void {
+    this.sequences.delete(channel);
+    this.tell(channel, { type: TOO_FAR_BACK, channel });
+    this.ask("subscribe", channel);
   }
 
   private tell(channel: string, message: ChannelMessage): void {
