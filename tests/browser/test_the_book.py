@@ -30,9 +30,12 @@ def shown(page: Page) -> Any:
 
 def check_the_book(page: Page, running: Running) -> None:
     """What is shown, as soon as it is of the same moment, is what REST says."""
-    book = running.http.get("/api/markets/BTC-USD/book?depth=100").json()
-    until(lambda: shown(page)["live"] and shown(page)["sequence"] == book["sequence"], "the same sequence")
-    seen = shown(page)
+
+    def both() -> Any:
+        book, seen = running.http.get("/api/markets/BTC-USD/book?depth=100").json(), shown(page)
+        return (book, seen) if seen["live"] and seen["sequence"] == book["sequence"] else None
+
+    book, seen = until(both, "the same sequence")
     for side in ("bids", "asks"):
         count = len(seen[side])
         assert count >= min(5, len(book[side]))
