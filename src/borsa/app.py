@@ -22,7 +22,6 @@ from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.own import OwnStream
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
-from borsa.runtime.http.streams import Streams
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
@@ -219,7 +218,7 @@ def _check_cursors(found: Mapping[str, Database]) -> None:
             reader.close()
 
 
-def streams(means: Means, edge: Edge) -> Streams:
+def channels(means: Means, edge: Edge) -> Channels:
     """What of all services can be followed. Where a service has no door here, nothing."""
     public: dict[str, Feed] = {}
     own: dict[str, OwnStream] = {}
@@ -229,8 +228,7 @@ def streams(means: Means, edge: Edge) -> Streams:
             public |= feeds.public
             for name, each in feeds.own.items():
                 own[name] = OwnStream(name, service.name, each, edge)
-                edge.listen(service.name, own[name])
-    return Streams(means, Channels(public, own))
+    return Channels(public, own)
 
 
 class Door:
@@ -262,7 +260,7 @@ class Door:
             doors,
         )
         self.health.ready = True
-        return application(routes(), means, streams(means, edge), page(means))
+        return application(routes(), means, channels(means, edge), page(means))
 
     def close(self) -> None:
         """No more requests."""

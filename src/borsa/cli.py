@@ -192,6 +192,21 @@ def floor(seconds: Seconds = 15, connections: Connections = 64, batch: Batch = 0
 
 
 @bench.command()
+def streams(
+    seconds: Seconds = 15,
+    connections: Connections = 64,
+    readers: Annotated[int, typer.Option(help="How many follow the book", min=1, max=50_000)] = 1_000,
+    batch: Batch = 0,
+    load: Load = "own",
+) -> None:
+    """How soon those who follow a busy book hear of it, and what that costs the orders."""
+    from borsa.commands.bench import Pressure
+    from borsa.commands.bench_streams import run
+
+    sys.exit(run(Pressure(seconds=seconds, connections=connections, batch=batch, load=load), readers))
+
+
+@bench.command()
 def hostile(
     seconds: Annotated[int, typer.Option(help="How long the quiet day is, and each attack", min=1)] = 20,
     scale: Annotated[int, typer.Option(help="Attackers and their orders, in hundredths", min=1, max=100)] = 100,

@@ -68,7 +68,7 @@ class Hatch:
         authenticator = Authenticator(edge, settings, clock)
         means = Means(edge, settings, authenticator, Limits(clock, settings), clock, self.health, app.facts(settings))
         own = [route for route in standard_routes(app.SERVICES) if route.path in OWN_ROUTES]
-        return application(own, means, app.streams(means, edge))
+        return application(own, means, app.channels(means, edge))
 
 
 class Part:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from borsa.runtime.clock import SystemClock
-from borsa.runtime.http.app import Asgi
+from borsa.runtime.http.app import Served
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.settings import Settings
@@ -38,7 +38,7 @@ def means() -> Means:
 
 
 @pytest.fixture
-def files(means: Means, tmp_path: Path) -> Mapping[str, Asgi]:
+def files(means: Means, tmp_path: Path) -> Mapping[str, Served]:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_bytes(INDEX)
     (tmp_path / "theme.js").write_bytes(SCRIPT)
@@ -47,7 +47,7 @@ def files(means: Means, tmp_path: Path) -> Mapping[str, Asgi]:
     return page(means, tmp_path)
 
 
-def answer(app: Asgi, method: str = "GET", **headers: str) -> Answer:
+def answer(app: Served, method: str = "GET", **headers: str) -> Answer:
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
@@ -62,20 +62,20 @@ def answer(app: Asgi, method: str = "GET", **headers: str) -> Answer:
     return Answer(sent)
 
 
-def test_only_the_page_is_served(files: Mapping[str, Asgi]) -> None:
+def test_only_the_page_is_served(files: Mapping[str, Served]) -> None:
     assert set(files) == {"/", "/theme.js", "/assets/index-abc123.js"}
     assert answer(files["/"]).body == INDEX
 
 
 def test_what_has_a_digest_in_its_name_is_kept_for_ever_and_the_rest_is_asked_for_again(
-    files: Mapping[str, Asgi],
+    files: Mapping[str, Served],
 ) -> None:
     assert answer(files["/assets/index-abc123.js"]).headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer(files["/"]).headers["cache-control"] == "no-cache"
     assert answer(files["/theme.js"]).headers["cache-control"] == "no-cache"
 
 
-def test_whoever_takes_gzip_gets_less(files: Mapping[str, Asgi]) -> None:
+def test_whoever_takes_gzip_gets_less(files: Mapping[str, Served]) -> None:
     whole, zipped = answer(files["/theme.js"]), answer(files["/theme.js"], accept_encoding="br, gzip")
     assert (whole.headers.get("content-encoding"), zipped.headers["content-encoding"]) == (None, "gzip")
     assert gzip.decompress(zipped.body) == whole.body == SCRIPT
@@ -84,14 +84,14 @@ def test_whoever_takes_gzip_gets_less(files: Mapping[str, Asgi]) -> None:
     assert whole.headers["vary"] == zipped.headers["vary"] == "accept-encoding"
 
 
-def test_whoever_has_it_is_told_so(files: Mapping[str, Asgi]) -> None:
+def test_whoever_has_it_is_told_so(files: Mapping[str, Served]) -> None:
     tag = answer(files["/"]).headers["etag"]
     again = answer(files["/"], if_none_match=f'"other", {tag}')
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
     assert answer(files["/"], if_none_match='"other"').status == 200
 
 
-def test_scripts_and_connections_are_this_servers_only(files: Mapping[str, Asgi]) -> None:
+def test_scripts_and_connections_are_this_servers_only(files: Mapping[str, Served]) -> None:
     said = answer(files["/"]).headers["content-security-policy"]
     policy = {name: rest.split() for name, _, rest in (part.strip().partition(" ") for part in said.split(";"))}
     assert policy["default-src"] == ["'none'"]
@@ -100,12 +100,12 @@ def test_scripts_and_connections_are_this_servers_only(files: Mapping[str, Asgi]
     assert "unsafe" not in said
 
 
-def test_it_is_only_read(files: Mapping[str, Asgi]) -> None:
+def test_it_is_only_read(files: Mapping[str, Served]) -> None:
     refused = answer(files["/"], "POST")
     assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_an_address_can_ask_too_often(files: Mapping[str, Asgi]) -> None:
+def test_an_address_can_ask_too_often(files: Mapping[str, Served]) -> None:
     found = [answer(files["/"]).status for _ in range(201)]
     # a second may begin meanwhile, once
     assert 429 in found

@@ -1,6 +1,7 @@
 """A client of the streams: keeps the books that it follows as a client has to."""
 
 import json
+import socket
 import threading
 from contextlib import ExitStack, suppress
 from types import TracebackType
@@ -125,7 +126,7 @@ class Stream:
 
     def drop(self) -> None:
         """Lose the connection, without a word."""
-        self._socket.socket.close()
+        self._socket.socket.shutdown(socket.SHUT_RDWR)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

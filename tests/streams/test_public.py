@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
 
+import jsonschema_rs
 import pytest
 
 from tests.streams.listening import Book, Stream
@@ -128,16 +129,17 @@ def test_a_new_market_can_be_followed(running: Running, people: list[Person]) ->
 
 
 def test_who_leaves_hears_no_more(running: Running, people: list[Person]) -> None:
+    book, trades = "book:ETH-BTC", "trades:ETH-BTC"
     with Stream(running) as stream:
-        stream.follow(BOOK, TRADES)
-        assert stream.ask("unsubscribe", channels=[BOOK]) == {"type": "unsubscribed", "channels": [BOOK]}
-        heard = len(stream.of(BOOK))
-        people[0].order("sell", "0.1", "1000")
-        people[1].order("buy", "0.1", "1000")
-        stream.until(lambda: len(stream.of(TRADES)) > 1, "a trade")
-        assert len(stream.of(BOOK)) == heard
-        stream.follow(BOOK)
-        assert stream.books[BOOK].levels() == rest(running)
+        stream.follow(book, trades)
+        assert stream.ask("unsubscribe", channels=[book]) == {"type": "unsubscribed", "channels": [book]}
+        heard = len(stream.of(book))
+        people[0].order("sell", "1", "0.05", symbol="ETH-BTC")
+        people[1].order("buy", "1", "0.05", symbol="ETH-BTC")
+        stream.until(lambda: len(stream.of(trades)) > 1, "a trade")
+        assert len(stream.of(book)) == heard
+        stream.follow(book)
+        assert stream.books[book].levels() == rest(running, "ETH-BTC")
 
 
 WRONG = {
@@ -189,3 +191,25 @@ def test_a_stop_says_that_it_goes(tmp_path: Path) -> None:
     assert stream.closed is not None
     assert stream.closed[0] == 1001
     stream.__exit__(None, None, None)
+
+
+def test_every_message_fits_the_document(running: Running, people: list[Person]) -> None:
+    document = running.http.get("/asyncapi.json").json()
+    symbol = "SOL-USD"
+    with Stream(running, people[0]) as stream:
+        stream.follow(*(f"{kind}:{symbol}" for kind in ("book", "trades", "ticker")), f"candles:{symbol}:1s", "orders")
+        people[1].post(f"/api/wallets/{people[1].wallet_id}/faucet", {"asset": "SOL", "amount": "10"}, 200)
+        people[1].order("sell", "1", "20", symbol=symbol)
+        people[0].order("buy", "1", "20", symbol=symbol)
+        stream.until(lambda: all(len(messages) > 1 for messages in stream.heard.values()), "changes")
+        for name, messages in stream.heard.items():
+            kind = "_".join(["stream", name.partition(":")[0]])
+            (channel,) = [each for key, each in document["channels"].items() if f"{key}_".startswith(f"{kind}_")]
+            for message in messages:
+                fits = [
+                    jsonschema_rs.Draft202012Validator(
+                        {"$ref": f"#/components/messages/{each}/payload", "components": document["components"]}
+                    ).is_valid(message)
+                    for each in channel["messages"]
+                ]
+                assert fits.count(True) == 1, message

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from borsa.errors import Refused
-from borsa.runtime.log import Recorded
+from borsa.runtime.log import Recorded, newest
 from borsa.runtime.store import Reader
 
 
@@ -44,16 +44,43 @@ class Feed(Protocol):
         invalid_request, unknown_symbol."""
 
 
-class Own(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a service's log concerns users, each for themselves.
+Row = tuple[int, str, str]
+"""Something that concerns a user: its sequence, the user, and what it is about."""
 
-    `kinds` are the types of events that do, by name; `owners` says whose an event is; `data` gives what REST gives of
-    its subject to one of them, None where it is gone.
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a service concerns users, each for themselves. `data` gives what REST gives of a subject to one of them,
+    None where it is gone.
+
+    Of a log: `kinds` are the types of events that do, by name, and `owners` says whose an event is. Of a service that
+    has nothing in its log: `since` makes what reads on after a sequence, and `newest` is the last sequence.
     """
 
-    kinds: frozenset[str]
-    owners: Callable[[Recorded], Sequence[str]]
     data: Callable[[Reader, str, str], Any]
+    kinds: frozenset[str] = frozenset()
+    owners: Callable[[Recorded], Sequence[str]] = lambda _: ()
+    since: Callable[[int], Callable[[Reader, int], list[Row]]] | None = None
+    newest: Callable[[Reader], int] = lambda reader: newest(reader)[0]
+
+
+class OwnSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """Where a channel begins: what is read by REST from now on is not older."""
+
+    channel: str
+    sequence: int
+
+
+class OwnChanged(msgspec.Struct, frozen=True, tag_field="type", tag="change"):
+    """Something of the user changed: `data` is what REST gives of it now, null where it is gone."""
+
+    channel: str
+    sequence: int
+    id: str
+    data: Any
+
+
+OWN = (OwnSnapshot, OwnChanged)
+"""The messages of an own channel."""
 
 
 class Feeds(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from borsa.errors import Refused
-from borsa.runtime.http.app import Asgi, refuse
+from borsa.runtime.http.app import Served, refuse
 from borsa.runtime.http.call import Means, address_of
 from borsa.runtime.http.endpoint import Receive, Scope, Send
 from borsa.runtime.http.limits import network_of
@@ -88,7 +88,7 @@ class File:
         await send({"type": "http.response.body", "body": body})
 
 
-def page(means: Means, folder: Path = BUILT) -> Mapping[str, Asgi]:
+def page(means: Means, folder: Path = BUILT) -> Mapping[str, Served]:
     """The files of the page by their paths."""
     if not (folder / "index.html").exists():
         _log.warning("page_not_built", folder=str(folder))

@@ -7,13 +7,15 @@ from starlette.routing import Router
 
 from borsa.errors import Refused
 from borsa.runtime.http.call import Means, address_of
+from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_id_of, respond
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
+from borsa.runtime.http.sse import PATH, EventStreams
 from borsa.runtime.http.streams import Streams
 
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Resource:
@@ -40,12 +42,13 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: Mapping[str, Asgi], means: Means, streams: Streams) -> None:
+    def __init__(self, resources: Mapping[str, Served], means: Means, channels: Channels) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
             await refuse(means, scope, send, Refused("not_found"), {})
 
-        self._streams = streams
-        self._fixed = {path: resource for path, resource in resources.items() if "{" not in path}
+        self._streams = Streams(means, channels)
+        self._fixed: dict[str, Served] = {path: resource for path, resource in resources.items() if "{" not in path}
+        self._fixed[PATH] = EventStreams(means, channels)
         others = [Path(path, resource) for path, resource in resources.items() if "{" in path]
         self._router = Router(others, redirect_slashes=False, default=nowhere)
 
@@ -58,14 +61,14 @@ class Application:
 
 
 def application(
-    routes: Iterable[Route], means: Means, streams: Streams, files: Mapping[str, Asgi] | None = None
+    routes: Iterable[Route], means: Means, channels: Channels, files: Mapping[str, Served] | None = None
 ) -> Application:
-    """The ASGI application of a table of routes, of streams, and of files by their paths."""
+    """The ASGI application of a table of routes, of channels to follow, and of files by their paths."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
-    resources: dict[str, Asgi] = {path: Resource(endpoints, means) for path, endpoints in paths.items()}
-    return Application({**resources, **(files or {})}, means, streams)
+    resources: dict[str, Served] = {path: Resource(endpoints, means) for path, endpoints in paths.items()}
+    return Application({**resources, **(files or {})}, means, channels)
 
 
 async def refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:

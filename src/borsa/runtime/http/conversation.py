@@ -170,8 +170,8 @@ class Conversation:
             return False
         asked: Any = None
         try:
-            self._means.limits.messages_of_stream.take(self._key)
             asked = decode_body(_decoder, (message.get("text") or "").encode())
+            self._means.limits.messages_of_stream.take(self._key)
             self._say(await self._answer(asked), asked)
         except Refused as refused:
             self._refuse(refused, asked)

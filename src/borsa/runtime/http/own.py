@@ -6,38 +6,26 @@ changes several times within a tick is told once, as it is then, under the seque
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from borsa.errors import Refused
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import Own
-from borsa.runtime.log import Recorded, newest
+from borsa.runtime.feeds import Own, OwnChanged, OwnSnapshot, Row
+from borsa.runtime.log import Recorded
+from borsa.runtime.store import Reader
+
+ROWS_AT_ONCE = 1_000
+
+LOOK_FLUSHES = 5
+"""What is in no log is looked for in one of so many ticks."""
 
 RESUMED_EVENTS_MAX = 20_000
 """How many events of a log are read for one who comes back."""
 
 MESSAGES_KEPT_MAX = 1_000
 """Messages of a channel that are kept for those who read slowly."""
-
-
-class OwnSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
-    """Where a channel begins: what is read by REST from now on is not older."""
-
-    channel: str
-    sequence: int
-
-
-class OwnChanged(msgspec.Struct, frozen=True, tag_field="type", tag="change"):
-    """Something of the user changed: `data` is what REST gives of it now, null where it is gone."""
-
-    channel: str
-    sequence: int
-    id: str
-    data: Any
 
 
 class OwnChannel:
@@ -89,7 +77,7 @@ class OwnChannel:
 
 
 class OwnStream:
-    """All users' channels of one name. Observes a log while there are any; lives on the door's event loop."""
+    """All users' channels of one name. Lives on the door's event loop; follows its source while there are any."""
 
     def __init__(self, name: str, source: str, own: Own, edge: Edge) -> None:
         self.name = name
@@ -99,12 +87,20 @@ class OwnStream:
         self._loop = asyncio.get_running_loop()
         self._channels: WeakValueDictionary[str, OwnChannel] = WeakValueDictionary()
         self._seen = 0
+        self._rows: Callable[[Reader, int], list[Row]] | None = None
+        self._flushes = 0
+        if own.since is None:
+            edge.listen(source, self)
+
+    @property
+    def _reader(self) -> Reader:
+        return self._edge.reader(self._source)
 
     def data(self, subject: str, user_id: str) -> Any:
         """What REST gives a user of a subject."""
-        return self._own.data(self._edge.reader(self._source), subject, user_id)
+        return self._own.data(self._reader, subject, user_id)
 
-    # what is committed, on the producer's thread ---------------------------------------------------------------------
+    # of a log: what is committed, on the producer's thread ------------------------------------------------------------
 
     def is_listening(self) -> bool:
         """Does anybody follow?"""
@@ -113,21 +109,21 @@ class OwnStream:
     def observe(self, events: Sequence[Recorded]) -> None:
         """Take committed events."""
         if self.is_listening():
-            self._loop.call_soon_threadsafe(self._take, events[-1].sequence, self._owned(events))
+            found = [row for row in self._owned(events) if row[1] in self._channels]
+            self._loop.call_soon_threadsafe(self._take, events[-1].sequence, found)
 
-    def _owned(self, events: Sequence[Recorded]) -> list[tuple[int, str, str]]:
-        kinds, owners, channels = self._own.kinds, self._own.owners, self._channels
+    def _owned(self, events: Sequence[Recorded]) -> list[Row]:
+        kinds, owners = self._own.kinds, self._own.owners
         return [
             (recorded.sequence, user_id, recorded.subject)
             for recorded in events
             if recorded.type in kinds
             for user_id in owners(recorded)
-            if user_id in channels
         ]
 
     # on the loop -----------------------------------------------------------------------------------------------------
 
-    def _take(self, last: int, found: Sequence[tuple[int, str, str]]) -> None:
+    def _take(self, last: int, found: Sequence[Row]) -> None:
         for sequence, user_id, subject in found:
             channel = self._channels.get(user_id)
             if channel is not None:
@@ -135,17 +131,32 @@ class OwnStream:
         self._seen = max(self._seen, last)
 
     def flush(self) -> None:
-        """Bring every channel to where the log is."""
+        """Bring every channel to where its source is."""
+        self._flushes += 1
+        if not self.is_listening():
+            self._rows = None
+            self._seen = 0
+            return
+        if self._rows is not None and self._flushes % LOOK_FLUSHES == 0:
+            self._look(self._rows)
         for channel in list(self._channels.values()):
             channel.flush(self._seen)
+
+    def _look(self, rows: Callable[[Reader, int], list[Row]]) -> None:
+        """Where nothing is in a log: is there more?"""
+        while found := rows(self._reader, ROWS_AT_ONCE):
+            self._take(found[-1][0], found)
 
     def open(self, user_id: str) -> OwnChannel:
         """The channel of a user, as it is now."""
         channel = self._channels.get(user_id)
         if channel is None:
-            # listened to before the log is looked at: what is committed in between comes, or is in the log already
+            # listened to before the source is looked at: what is committed in between comes, or is there already
             channel = self._channels[user_id] = OwnChannel(self, user_id)
-            channel.begin(newest(self._edge.reader(self._source))[0])
+            position = max(self._seen, self._own.newest(self._reader))
+            channel.begin(position)
+            if self._own.since is not None and self._rows is None:
+                self._rows = self._own.since(position)
         channel.flush(self._seen)
         return channel
 
@@ -153,15 +164,28 @@ class OwnStream:
         """What happened from a sequence until another one. Refused: too_far_back, invalid_request."""
         if after > until:
             raise Refused("invalid_request", f"{self.name} is at {until}", field="after")
-        if until - after > RESUMED_EVENTS_MAX:
-            raise Refused("too_far_back", f"{self.name} is at {until}: read it anew, and follow from there")
         changed: dict[str, int] = {}
-        while after < until and (events := self._edge.fetch(self._source, after)):
-            after = events[-1].sequence
-            for recorded in events:
-                is_own = recorded.type in self._own.kinds and user_id in self._own.owners(recorded)
-                if is_own and recorded.sequence <= until:
-                    changed.pop(recorded.subject, None)
-                    changed[recorded.subject] = recorded.sequence
+        looked = 0
+        for rows in self._rows_since(after):
+            looked += len(rows)
+            if looked > RESUMED_EVENTS_MAX:
+                raise Refused("too_far_back", f"{self.name} is at {until}: read it anew, and follow from there")
+            for sequence, owner, subject in rows:
+                if owner == user_id and after < sequence <= until:
+                    changed.pop(subject, None)
+                    changed[subject] = sequence
             await asyncio.sleep(0)
         return channel.messages(changed)
+
+    def _rows_since(self, after: int) -> Iterator[list[Row]]:
+        """Page by page."""
+        if self._own.since is not None:
+            rows = self._own.since(after)
+            while found := rows(self._reader, ROWS_AT_ONCE):
+                yield found
+            return
+        if self._own.newest(self._reader) - after > RESUMED_EVENTS_MAX:
+            raise Refused("too_far_back", f"{self.name}: read it anew, and follow from there")
+        while events := self._edge.fetch(self._source, after):
+            after = events[-1].sequence
+            yield self._owned(events)

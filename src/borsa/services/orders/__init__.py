@@ -26,7 +26,9 @@ ORDERS: Service[Memory] = Service(
     tables=tables.METADATA,
     memory=Memory,
     routes=api.ROUTES,
+    door=feeds.Markets,
     feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         model.PlaceOrder: placing.place_order,
         model.PlaceOrders: placing.place_orders,

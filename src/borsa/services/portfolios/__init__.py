@@ -11,6 +11,7 @@ PORTFOLIOS: Service[Memory] = Service(
     memory=Memory,
     routes=api.ROUTES,
     feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         model.CreatePortfolio: handlers.create_portfolio,
         model.RenamePortfolio: handlers.rename_portfolio,

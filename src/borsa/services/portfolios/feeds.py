@@ -1,9 +1,11 @@
 """The feeds of portfolios: each user's own portfolios."""
 
-from borsa.runtime.feeds import Feeds, Own, owner
+from borsa.runtime.feeds import OWN, Feeds, Own, owner
 from borsa.runtime.store import Reader
 from borsa.services.portfolios import store
 from borsa.services.portfolios.wire import PortfolioReply, portfolio_reply
+
+CHANNELS = {"portfolios": OWN}
 
 
 def feeds(_: None) -> Feeds:

@@ -41,6 +41,7 @@ TRADES: Service[Memory] = Service(
     starts=(handlers.recover,),
     door=feeds.Markets,
     feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
     sweeps=(
         Sweep(5, handlers.finish_busts),

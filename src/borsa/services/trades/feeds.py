@@ -9,7 +9,7 @@ from borsa.errors import Refused
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import Feeds, Own, no_such_channel
+from borsa.runtime.feeds import OWN, Feeds, Own, no_such_channel
 from borsa.runtime.log import Recorded
 from borsa.runtime.store import Reader
 from borsa.services.trades import store
@@ -23,7 +23,26 @@ from borsa.services.trades.channels import (
 )
 from borsa.services.trades.model import ListMarkets, LookAtMarket, MarketMade, MarketMoved, TradeVoid
 from borsa.services.trades.replica import Replica
-from borsa.services.trades.wire import TradeReply, trade_reply
+from borsa.services.trades.wire import (
+    BookChanged,
+    BookSnapshot,
+    CandlesChanged,
+    CandlesSnapshot,
+    TapeChanged,
+    TapeSnapshot,
+    TickerChanged,
+    TickerSnapshot,
+    TradeReply,
+    trade_reply,
+)
+
+CHANNELS = {
+    "book:{symbol}": (BookSnapshot, BookChanged),
+    "trades:{symbol}": (TapeSnapshot, TapeChanged),
+    "ticker:{symbol}": (TickerSnapshot, TickerChanged),
+    "candles:{symbol}:{interval}": (CandlesSnapshot, CandlesChanged),
+    "fills": OWN,
+}
 
 MISSED_MAX = 10_000
 """Messages of a market that are kept while it is looked at."""

@@ -22,6 +22,7 @@ WALLETS: Service[Memory] = Service(
     memory=Memory,
     routes=api.ROUTES,
     feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         HoldFunds: Many(handlers.hold_funds),
         HoldAll: handlers.hold_all,

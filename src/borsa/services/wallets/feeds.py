@@ -1,9 +1,11 @@
 """The feeds of wallets: each user's own wallets."""
 
-from borsa.runtime.feeds import Feeds, Own, owner
+from borsa.runtime.feeds import OWN, Feeds, Own, owner
 from borsa.runtime.store import Reader
 from borsa.services.wallets import store
 from borsa.services.wallets.wire import WalletReply, wallet_reply
+
+CHANNELS = {"wallets": OWN}
 
 
 def feeds(_: None) -> Feeds:
