@@ -4,8 +4,10 @@ import random
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from tests.house.source import ROOT
-from tests.support.browser import DESKTOP, PHONE, Theme, chromium, visiting
+from tests.support.browser import DESKTOP, PATIENCE_MS, PHONE, Theme, chromium, visiting
 from tests.support.running import PASSWORD, Person, Running
 
 FOLDER = ROOT / "docs" / "page"
@@ -48,6 +50,7 @@ def trade(people: list[Person]) -> str:
 
 def main() -> None:
     """Trade, look, and write."""
+    expect.set_options(timeout=PATIENCE_MS)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Running(Path(folder)) as running, chromium() as browser:
         admin = running.admin()
@@ -59,9 +62,12 @@ def main() -> None:
         ):
             for picture, place, size, theme in pictures:
                 with visiting(browser, running.url, size, theme) as visitor:
+                    visitor.page.add_init_script("localStorage.setItem('borsa.interval', '1s')")
                     visitor.sign_in(name, password)
                     visitor.go(place.format(order=order))
                     visitor.page.wait_for_timeout(SETTLE_MS)
+                    expect(visitor.page.locator(".notice")).to_have_count(0)
+                    visitor.page.mouse.move(0, 0)
                     visitor.page.screenshot(path=FOLDER / f"{picture}.png")
 
 

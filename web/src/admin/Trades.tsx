@@ -43,9 +43,9 @@ export function Trades() {
           {
             label: "Orders",
             cell: (row) => (
-              <>
+              <span class="text">
                 <a href={link(`admin/path/${row.buyOrderId}`)}>{row.buyOrderId}</a> bought, <a href={link(`admin/path/${row.sellOrderId}`)}>{row.sellOrderId}</a> sold
-              </>
+              </span>
             ),
           },
           { label: "Status", cell: (row) => (row.status === "busted" ? <span class="tag bad">Busted</span> : row.block ? <span class="tag">Block</span> : "Executed") },

@@ -3,9 +3,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { openOrders } from "../api/own";
 import type { Market } from "../api/types";
-import { placesOf } from "../money/decimal";
-import { fixed, percent } from "../money/format";
-import { ONE } from "../money/decimal";
+import { ONE, placesOf } from "../money/decimal";
+import { fixed } from "../money/format";
 import { framed } from "../parts/frame";
 import type { Book } from "./book";
 import { followBook } from "./live";
@@ -118,7 +117,7 @@ class DrawnLadder {
     const spread = ask && bid ? ask.at - bid.at : null;
     const [value, share] = this.spread;
     value.textContent = spread === null ? "" : `Spread ${fixed(spread, places)}`;
-    share.textContent = spread === null ? "" : percent((spread * ONE) / ask!.at).replace("+", "");
+    share.textContent = spread === null ? "" : `${fixed((spread * ONE * 100n) / ask!.at, 3)} %`;
   }
 }
 

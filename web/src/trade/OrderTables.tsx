@@ -1,13 +1,12 @@
 // Open orders, order history and fills: on the market's view of that market, on their own view of all.
 
 import { useState } from "preact/hooks";
-import { call } from "../api/http";
-import { closedOrders, fills, loaded, newestFills, openOrders, takeOrder } from "../api/own";
+import { call, words } from "../api/http";
+import { closedOrders, loaded, newestFills, openOrders, takeOrder } from "../api/own";
 import { user } from "../api/session";
 import type { Order, Side, Trade } from "../api/types";
 import { amount, grouped } from "../money/format";
 import { moment } from "../money/time";
-import { words } from "../api/http";
 import { notify } from "../parts/notices";
 import { link } from "../parts/router";
 import { Table, type Column } from "../parts/Table";
@@ -61,6 +60,10 @@ function sideOf(trade: Trade): Side {
   return trade.takerSide;
 }
 
+/** Without the market, where only one is shown. */
+const shown = <T,>(columns: readonly Column<T>[], symbol: string | undefined): readonly Column<T>[] =>
+  symbol ? columns.filter((column) => column.label !== "Market") : columns;
+
 const of = <T extends { symbol: string }>(rows: readonly T[], symbol: string | undefined): readonly T[] =>
   symbol ? rows.filter((row) => row.symbol === symbol) : rows;
 
@@ -80,7 +83,7 @@ export function OpenOrders({ symbol }: { symbol?: string | undefined }) {
   const rows = of(openOrders.value, symbol);
   const order = amended === null ? undefined : rows.find((row) => row.orderId === amended);
   const columns: Column<Order>[] = [
-    ...COMMON,
+    ...shown(COMMON, symbol),
     { label: "Status", cell: statusWords },
     {
       label: "Deeds",
@@ -109,14 +112,14 @@ export function OpenOrders({ symbol }: { symbol?: string | undefined }) {
 
 export function History({ symbol }: { symbol?: string | undefined }) {
   return (
-    <Table caption="Order history" columns={HISTORY} rows={of(closedOrders.value, symbol)} name={(row) => row.orderId}
+    <Table caption="Order history" columns={shown(HISTORY, symbol)} rows={of(closedOrders.value, symbol)} name={(row) => row.orderId}
       empty={<Nobody what="No orders yet" />} />
   );
 }
 
 export function Fills({ symbol }: { symbol?: string | undefined }) {
   return (
-    <Table caption="Fills" columns={FILLS} rows={of(newestFills.value, symbol)} name={(row) => row.tradeId}
+    <Table caption="Fills" columns={shown(FILLS, symbol)} rows={of(newestFills.value, symbol)} name={(row) => row.tradeId}
       empty={<Nobody what="No fills yet" />} />
   );
 }
@@ -141,7 +144,3 @@ export async function cancelAll(symbol?: string): Promise<void> {
   }
 }
 
-export const counts = (symbol?: string) => ({
-  open: of(openOrders.value, symbol).length,
-  fills: fills.value.size,
-});

@@ -64,7 +64,7 @@ function Total({ wallet }: { wallet: Wallet }) {
 
 const ENTRIES: readonly Column<Entry>[] = [
   { label: "Time", cell: (entry) => moment(entry.time), all: true },
-  { label: "Kind", cell: (entry) => label(entry.kind) },
+  { label: "Kind", cell: (entry) => label(entry.kind), all: true },
   { label: "Because of", cell: (entry) => entry.reason ?? (entry.reference || "–"), all: true },
   {
     label: "Moves",
