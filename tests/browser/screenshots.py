@@ -4,10 +4,8 @@ import random
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import expect
-
 from tests.house.source import ROOT
-from tests.support.browser import DESKTOP, PATIENCE_MS, PHONE, Theme, chromium, visiting
+from tests.support.browser import DESKTOP, PHONE, Theme, chromium, visiting
 from tests.support.running import PASSWORD, Person, Running
 
 FOLDER = ROOT / "docs" / "page"
@@ -26,7 +24,7 @@ PICTURES_OF_ADMINS: tuple[tuple[str, str, tuple[int, int], Theme], ...] = (
     ("services-dark", "admin/services", DESKTOP, "dark"),
     ("path-light", "admin/path/{order}", DESKTOP, "light"),
 )
-ORDERS = 1200
+ORDERS = 800
 
 
 def trade(people: list[Person]) -> str:
@@ -50,7 +48,6 @@ def trade(people: list[Person]) -> str:
 
 def main() -> None:
     """Trade, look, and write."""
-    expect.set_options(timeout=PATIENCE_MS)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Running(Path(folder)) as running, chromium() as browser:
         admin = running.admin()
@@ -66,8 +63,8 @@ def main() -> None:
                     visitor.sign_in(name, password)
                     visitor.go(place.format(order=order))
                     visitor.page.wait_for_timeout(SETTLE_MS)
-                    expect(visitor.page.locator(".notice")).to_have_count(0)
-                    visitor.page.mouse.move(0, 0)
+                    while visitor.page.locator(".notice").count():
+                        visitor.page.get_by_role("button", name="Dismiss").first.click()
                     visitor.page.screenshot(path=FOLDER / f"{picture}.png")
 
 
