@@ -10,7 +10,7 @@ from borsa.runtime.session import Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.trades import tables
 from borsa.services.trades.engine import Engine
-from borsa.services.trades.model import BUSTING, Snapshot, Trade, trade_id_of
+from borsa.services.trades.model import Snapshot, Trade, trade_id_of
 from borsa.services.trades.snapshots import Snapshots
 from borsa.settings import Settings
 
@@ -18,7 +18,8 @@ _log = structlog.get_logger("borsa")
 
 _t = tables.TRADES
 
-_BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
+# said as text, as in the index
+_BUSTING = Statement(sa.select(_t.c.trade_id).where(sa.text("status = 'busting'")))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
         tables.METADATA.tables["cursors"].c.source == "orders"

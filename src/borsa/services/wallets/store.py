@@ -37,11 +37,12 @@ _OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(sa.text("s
 _OF_USER = Statement(
     sa.select(_w).where(_w.c.user_id == sa.bindparam("user_id")).order_by(_w.c.is_default.desc(), _w.c.wallet_id.desc())
 )
+# what is said as text is said so in an index
 _POSTED_SINCE = Statement(
     sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_p.c.amount)), 0))
     .join_from(_p, _e, _e.c.entry_id == _p.c.entry_id)
     .where(
-        _e.c.kind == "adjustment",
+        sa.text("kind = 'adjustment'"),
         _e.c.time >= sa.bindparam("since"),
         _p.c.wallet_id == WORLD,
         _p.c.asset == sa.bindparam("asset"),
@@ -50,13 +51,12 @@ _POSTED_SINCE = Statement(
 
 _APPROVED_SINCE = Statement(
     sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_a.c.delta)), 0)).where(
-        _a.c.status == "approved",
+        sa.text("status = 'approved'"),
         _a.c.decided_at >= sa.bindparam("since"),
         _a.c.asset == sa.bindparam("asset"),
         _a.c.entry_id < sa.bindparam("fresh"),
     )
 )
-# said as text, as in the index
 _EXPIRED = Statement(sa.select(_a).where(sa.text("status = 'pending'"), _a.c.expires_at <= sa.bindparam("now")))
 
 
