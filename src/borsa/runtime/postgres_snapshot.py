@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from borsa.errors import CantStart
 from borsa.runtime.lease import look
 from borsa.runtime.log import cursors, newest
-from borsa.runtime.postgres import COLLATIONS, DIALECT, DURABLE
+from borsa.runtime.postgres import COLLATIONS, DURABLE
+from borsa.runtime.postgres_arrays import DIALECT
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.store import Row, Statement, StorageBroken
 

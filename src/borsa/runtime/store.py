@@ -5,6 +5,7 @@ the driver's executemany with tuples. Columns are integers, texts and bytes only
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol
 
@@ -79,6 +80,10 @@ class Connection(Reader, Protocol):
         """Make everything since the first write durable; returns when it is on disk. StorageFull, StorageBroken."""
 
     def has_room(self) -> bool:
+    def attempt(self) -> AbstractContextManager[None]:
+        """Within, in the open transaction, a constraint that refuses a row is raised as the driver's error, and takes
+        back what was written within, and nothing else. Read within, too: until then it may not be known."""
+
         """Can something be written now? Found out by doing so."""
 
     def rollback(self) -> None:
