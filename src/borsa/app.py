@@ -23,6 +23,7 @@ from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
 from borsa.runtime.service import Service
+from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
@@ -136,6 +137,13 @@ def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
 
 
 def facts(settings: Settings) -> dict[str, str]:
+def readings_of(found: Mapping[str, Database], settings: Settings) -> dict[str, Reading]:
+    """How a door reads the data of each service."""
+    if settings.database_url:
+        return {name: Threaded(name, database.reader, settings) for name, database in found.items()}
+    return {name: Direct(database.reader()) for name, database in found.items()}
+
+
     """What runs here, for /healthz and `borsa doctor`."""
     store = "postgresql" if settings.database_url else "sqlite"
     linked = "linked" if settings.processes > 1 else "embedded"
@@ -222,11 +230,11 @@ class Door:
         self._settings = settings
         self._bus = bus
         self._clock = clock
-        self._readers = readers_of(found)
+        self._readings = readings_of(found, settings)
 
     async def open(self) -> Application:
         """The ASGI application; the writers must be at work."""
-        edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
+        edge = Edge(self._bus, self._readings, asyncio.get_running_loop())
         authenticator = Authenticator(edge, self._settings, self._clock)
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
@@ -239,8 +247,8 @@ class Door:
     def close(self) -> None:
         """No more requests."""
         self.health.ready = False
-        for reader in self._readers.values():
-            reader.close()
+        for reading in self._readings.values():
+            reading.close()
 
 
 class Entrance(Protocol):

@@ -19,12 +19,12 @@ from borsa.runtime.lease import FENCE, MAKE, Lease, lease_table, look, reserve
 from borsa.runtime.migrations import head, migrate
 from borsa.runtime.postgres_arrays import DIALECT, array, bulk
 from borsa.runtime.postgres_server import Server
-from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull
+from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull, Unreadable
 
 _log = structlog.get_logger("borsa")
 
 READ_SECONDS_MAX = 20
-"""How long the server works on one read of those who only read."""
+"""How long the server works on one read of those who only read. They wait a second longer for what it says."""
 
 COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic")
 """Those that order texts by their code points, as SQLite does and Borsa's pages and lists expect."""
@@ -45,6 +45,7 @@ class PostgresReader:
             server.connect,
             schema,
             "reader",
+            READ_SECONDS_MAX + 1,
             default_transaction_read_only="on",
             statement_timeout=READ_SECONDS_MAX * 1000,
         )
@@ -56,11 +57,14 @@ class PostgresReader:
         text, row = statement.bind(DIALECT, given)
         connection = self._connection
         try:
-            return _rows(connection, text, row)
-        except psycopg.OperationalError:
-            if not connection.closed:
-                raise
-        return _rows(self._instead_of(connection), text, row)
+            try:
+                return _rows(connection, text, row)
+            except psycopg.OperationalError:
+                if not connection.closed:
+                    raise
+            return _rows(self._instead_of(connection), text, row)
+        except psycopg.OperationalError as error:
+            raise Unreadable(_said(error)) from error
 
     def _instead_of(self, lost: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
         with self._replacing:
