@@ -207,8 +207,7 @@ class PostgresConnection:
                 return StorageFull(_said(error))
             if isinstance(error, psycopg.errors.DivisionByZero):
                 self._lease.lose()
-                return StorageBroken(self._lease.lost)
-        return StorageBroken(_said(error))
+        return StorageBroken(self._lease.lost or _said(error))
 
     def has_room(self) -> bool:
         try:

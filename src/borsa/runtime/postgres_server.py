@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8Dumper
 
 from borsa.errors import CantStart
-from borsa.runtime.lease import Keeper
+from borsa.runtime.lease import LEASE_SECONDS, Keeper
 
 CONNECT_SECONDS_MAX = 5
 """How long a connection may take to be there."""
@@ -54,7 +54,7 @@ class Server:
             raise CantStart("BORSA_DATABASE_URL is no connection URI that PostgreSQL understands") from None
         parts = urlsplit(url)
         self.place = f"{parts.hostname or 'the local socket'}{parts.path}"
-        self.keeper = Keeper(partial(self.connect, "public", "leases", synchronous_commit="off"))
+        self.keeper = Keeper(partial(self.connect, "public", "leases", LEASE_SECONDS, synchronous_commit="off"))
 
     def connect(
         self, schema: str, what: str, answer_seconds_max: float | None = None, **settings: str | int
