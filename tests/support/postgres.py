@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+
+from tests.support.kept import Kept
 
 PASSWORD = "canary-of-the-database-51"
 """Stands in every URL, and may stand nowhere else. The server itself asks nobody for one."""
@@ -74,7 +75,7 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-class Postgres:
+class Postgres(Kept):
     """A server. Begins on entry and ends on exit; `settings` are lines of postgresql.conf."""
 
     def __init__(self, **settings: str) -> None:
@@ -160,14 +161,6 @@ class Postgres:
         yield self.url(name)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._keeper:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(60)
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
