@@ -22,8 +22,8 @@ from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
-from borsa.runtime.service import Service
 from borsa.runtime.reading import Direct, Reading, Threaded
+from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
@@ -40,6 +40,7 @@ from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
 
 if TYPE_CHECKING:
+    from borsa.runtime.broker_seen import SeenBroker
     from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
@@ -131,12 +132,18 @@ def examined(settings: Settings) -> "Examined":
     return examined(settings.database_url, [service.name for service in SERVICES])
 
 
+def seen_broker(settings: Settings) -> "SeenBroker":
+    """The broker, where there is one; CantStart, ImportError."""
+    from borsa.runtime.broker_seen import seen
+
+    return seen(settings.nats_url, [service.name for service in SERVICES])
+
+
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
     """A connection to the committed data of each service."""
     return {name: database.reader() for name, database in found.items()}
 
 
-def facts(settings: Settings) -> dict[str, str]:
 def readings_of(found: Mapping[str, Database], settings: Settings) -> dict[str, Reading]:
     """How a door reads the data of each service."""
     if settings.database_url:
@@ -144,6 +151,7 @@ def readings_of(found: Mapping[str, Database], settings: Settings) -> dict[str, 
     return {name: Direct(database.reader()) for name, database in found.items()}
 
 
+def facts(settings: Settings) -> dict[str, str]:
     """What runs here, for /healthz and `borsa doctor`."""
     store = "postgresql" if settings.database_url else "sqlite"
     linked = "linked" if settings.processes > 1 else "embedded"
