@@ -9,6 +9,7 @@ import uvicorn
 
 from borsa.errors import CantStart
 from borsa.requests import ASKED, DescribeAccess, Request
+from borsa.runtime import telemetry
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
@@ -349,3 +350,4 @@ async def serve(
         await server.serve(sockets=[listening])
     finally:
         await exchange.stop()
+        await asyncio.to_thread(telemetry.flush_traces)
