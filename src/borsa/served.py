@@ -49,7 +49,8 @@ def prepared(settings: Settings) -> dict[str, Database]:
     """The databases, all brought to this version by whichever process comes first."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Server(settings.database_url).reached("public", "prepare") as connection:
-        # until the connection ends: who comes at the same time finds all of them, or none
+        # until the connection ends: who comes at the same time finds all of them, or none; and waits as long as it takes
+        connection.execute("SET lock_timeout = 0")
         connection.execute("SELECT pg_advisory_lock(7311)")
         return app.complete(settings, app.databases(settings))
 
