@@ -1,11 +1,9 @@
 """One writer of a schema, proven: by its lease, by the epoch in each commit, and by PostgreSQL's clock alone."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -177,22 +175,6 @@ def test_a_commit_and_a_renewal_do_not_wait_for_each_other_and_a_takeover_waits_
     assert rows(database) == [USD]
 
 
-@contextmanager
-def standing_still(server: Postgres) -> Iterator[None]:
-    """Every process of the server is stopped: what is sent to it arrives, and nothing comes back."""
-    backends = server.run("SELECT pid FROM pg_stat_activity")
-    stopped = [server.process_id, *(pid for (pid,) in backends)]
-    try:
-        for pid in stopped:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        yield
-    finally:
-        for pid in stopped:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 @pytest.mark.parametrize("place", ["commit", "nothing"])
 def test_a_writer_whose_server_stands_still_does_not_wait_longer_than_its_lease(
     place: str, aside: ThreadPoolExecutor
@@ -202,7 +184,7 @@ def test_a_writer_whose_server_stands_still_does_not_wait_longer_than_its_lease(
         database.migrate()
         with closing(database.connect()) as connection:
             connection.write(INSERT, [USD])
-            with standing_still(server):
+            with server.standing_still():
                 stuck = aside.submit(connection.commit) if place == "commit" else None
                 until(lambda: connection._lease.lost, "the end of the lease")
                 if stuck is not None:

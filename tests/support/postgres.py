@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, LiteralString, Self
@@ -141,6 +141,18 @@ class Postgres(Kept):
         self._keeper.stdin.flush()
         self._await()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Every process of it is stopped: what is sent to it arrives, and nothing comes back."""
+        stopped = [self.process_id, *(process_id for (process_id,) in self.run("SELECT pid FROM pg_stat_activity"))]
+        try:
+            for process_id in stopped:
+                _send(process_id, signal.SIGSTOP)
+            yield
+        finally:
+            for process_id in stopped:
+                _send(process_id, signal.SIGCONT)
+
     def url(self, database: str) -> str:
         """Where a database of it is."""
         return f"postgresql://borsa:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -161,6 +173,12 @@ class Postgres(Kept):
         yield self.url(name)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _send(process_id: int, number: signal.Signals) -> None:
+    # one that has just asked for these ids has ended since
+    with suppress(ProcessLookupError):
+        os.kill(process_id, number)
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
