@@ -9,6 +9,7 @@ import uvicorn
 
 from borsa.errors import CantStart
 from borsa.requests import ASKED, DescribeAccess, Request
+from borsa.runtime import telemetry
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
@@ -22,6 +23,7 @@ from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
+from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
@@ -39,6 +41,7 @@ from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
 
 if TYPE_CHECKING:
+    from borsa.runtime.broker_seen import SeenBroker
     from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
@@ -130,9 +133,23 @@ def examined(settings: Settings) -> "Examined":
     return examined(settings.database_url, [service.name for service in SERVICES])
 
 
+def seen_broker(settings: Settings) -> "SeenBroker":
+    """The broker, where there is one; CantStart, ImportError."""
+    from borsa.runtime.broker_seen import seen
+
+    return seen(settings.nats_url, [service.name for service in SERVICES])
+
+
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
     """A connection to the committed data of each service."""
     return {name: database.reader() for name, database in found.items()}
+
+
+def readings_of(found: Mapping[str, Database], settings: Settings) -> dict[str, Reading]:
+    """How a door reads the data of each service."""
+    if settings.database_url:
+        return {name: Threaded(name, database.reader, settings) for name, database in found.items()}
+    return {name: Direct(database.reader()) for name, database in found.items()}
 
 
 def facts(settings: Settings) -> dict[str, str]:
@@ -222,11 +239,11 @@ class Door:
         self._settings = settings
         self._bus = bus
         self._clock = clock
-        self._readers = readers_of(found)
+        self._readings = readings_of(found, settings)
 
     async def open(self) -> Application:
         """The ASGI application; the writers must be at work."""
-        edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
+        edge = Edge(self._bus, self._readings, asyncio.get_running_loop())
         authenticator = Authenticator(edge, self._settings, self._clock)
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
@@ -239,8 +256,8 @@ class Door:
     def close(self) -> None:
         """No more requests."""
         self.health.ready = False
-        for reader in self._readers.values():
-            reader.close()
+        for reading in self._readings.values():
+            reading.close()
 
 
 class Entrance(Protocol):
@@ -333,3 +350,4 @@ async def serve(
         await server.serve(sockets=[listening])
     finally:
         await exchange.stop()
+        await asyncio.to_thread(telemetry.flush_traces)

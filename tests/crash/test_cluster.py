@@ -17,6 +17,7 @@ import pytest
 from tests.crash.session import Session
 from tests.support.cluster import SERVICES, Cluster
 from tests.support.nats import Nats
+from tests.support.postgres import Postgres
 from tests.support.process import borsa
 from tests.support.running import Person, Running, until
 
@@ -209,6 +210,34 @@ def test_one_that_was_paused_and_replaced_writes_nothing_more(cluster: Cluster) 
     assert len(person.get("/api/orders")["data"]) == 1
     assert person.get(f"/api/orders/{order['orderId']}")["status"] == "open"
     is_right(cluster)
+
+
+@pytest.mark.skipif(not os.environ.get("BORSA_TEST_LONG"), reason="half a minute; make crash runs it")
+def test_a_database_that_stands_still_ends_services_and_keeps_no_client_waiting(tmp_path: Path, own_nats: Nats) -> None:
+    with (
+        Postgres() as server,
+        server.database() as url,
+        Cluster(tmp_path / "data", url, [own_nats.url], ask_seconds_max="2") as cluster,
+    ):
+        person = cluster.person(USD="100000")
+        with server.standing_still():
+            assert person.call("GET", "/api/wallets").status_code == 503
+            order = {"symbol": "BTC-USD", "type": "buy", "quantity": "1", "price": "40000", "clientOrderId": "once"}
+            assert person.call("POST", "/api/orders", order).status_code in (503, 504)
+            assert httpx.get(f"{cluster.url}/healthz").status_code == 200
+            ended = {name: cluster.processes[name]._process.wait(30) for name in ("orders", "wallets")}
+        assert ended == {"orders": 70, "wallets": 70}
+        for name in SERVICES:
+            cluster.processes[name].kill()
+        cluster.processes = {name: cluster.begin(name) for name in SERVICES}
+        for each in cluster.processes.values():
+            each.works()
+        end = time.monotonic() + 60
+        while cluster.http.get("/readyz").status_code != 200:
+            assert time.monotonic() < end, cluster.said()[-2500:]
+        until(lambda: person.call("POST", "/api/orders", order).status_code in (200, 201), "the order")
+        assert len(person.get("/api/orders")["data"]) == 1
+        is_right(cluster)
 
 
 def test_sigterm_drains_a_service_and_another_goes_on(cluster: Cluster) -> None:

@@ -1,6 +1,6 @@
 """The bus over NATS: what becomes of questions and events when processes and the broker come and go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ from nats.js.errors import NotFoundError
 
 from borsa.runtime.bus import Origin
 from borsa.runtime.inbox import Question
+from borsa.runtime.jetstream import Take, Work
+from borsa.runtime.log import Recorded
 from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG_STREAM, Announced, decode_pack
-from tests.runtime.apart import JetStreamStage
+from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word
 from tests.support.nats import Nats
 from tests.support.running import until
@@ -35,7 +37,7 @@ def lose(stage: JetStreamStage, name: str) -> int:
         bus.flush()
         bus.settle()
     for broker in stage.brokers.values():
-        broker.settle()
+        settle(broker)
     lost = len(stage.brokers[name].arrived)
     stage.brokers[name].arrived.clear()
     return lost
@@ -44,8 +46,8 @@ def lose(stage: JetStreamStage, name: str) -> int:
 def lose_nothing(stage: JetStreamStage) -> int:
     """Let everything arrive; gives how many questions beta was sent."""
     stage.reach["alpha"].flush()
-    stage.brokers["alpha"].settle()
-    stage.brokers["beta"].settle()
+    settle(stage.brokers["alpha"])
+    settle(stage.brokers["beta"])
     came = len(stage.brokers["beta"].arrived)
     stage.carry()
     return came
@@ -156,6 +158,52 @@ def test_a_lost_tail_is_found_by_what_the_producer_announces(stage: JetStreamSta
     stage.pass_seconds(0.2)
     stage.settle()
     assert stage.heard() == {"first": 1, "w": 3}
+
+
+class Ear:
+    """A listener that notes the sequences of what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def is_listening(self) -> bool:
+        return True
+
+    def observe(self, events: Sequence[Recorded]) -> None:
+        self.heard += [each.sequence for each in events]
+
+
+@pytest.mark.parametrize("meanwhile", ["more_comes", "a_tail_is_lost", "it_fails"])
+def test_what_a_listener_missed_is_read_aside_and_heard_in_order_once(stage: JetStreamStage, meanwhile: str) -> None:
+    ear, kept = Ear(), list[tuple[Work, Take]]()
+    stage.bus.listen("alpha", ear)
+    stage.bus.aside = lambda work, take: kept.append((work, take))
+    said = 0
+
+    def say() -> None:
+        nonlocal said
+        said += 1
+        stage.ask(Say(word=f"w{said}", events=2), said)
+        stage.carry()
+        stage.alpha.step()
+
+    say()
+    lose(stage, "door")
+    say()
+    stage.settle()
+    assert (ear.heard, len(kept)) == ([], 1), "it is read, and nobody waits for it"
+    (work, take), *_ = kept
+    say()
+    lose(stage, "door") if meanwhile == "a_tail_is_lost" else stage.settle()
+    assert (ear.heard, len(kept)) == ([], 1), "once at a time"
+    take([] if meanwhile == "it_fails" else work())
+    stage.bus.aside = lambda work, take: take(work())
+    say()
+    stage.settle()
+    announce(stage, "alpha", 8)
+    stage.pass_seconds(0.2)
+    stage.settle()
+    assert ear.heard == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_the_log_of_a_producer_that_says_nothing_is_looked_at(stage: JetStreamStage) -> None:

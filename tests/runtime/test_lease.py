@@ -16,7 +16,7 @@ from borsa.runtime.postgres_server import Server
 from borsa.runtime.store import Statement, StorageBroken
 from borsa.services.wallets import tables
 from tests.support.postgres import Postgres
-from tests.support.running import until
+from tests.support.running import PATIENCE_SECONDS, until
 
 BALANCES = tables.BALANCES
 ALL = Statement(sa.select(BALANCES).order_by(BALANCES.c.asset))
@@ -173,6 +173,37 @@ def test_a_commit_and_a_renewal_do_not_wait_for_each_other_and_a_takeover_waits_
         connection._connection.execute("COMMIT")
         taking.result()
     assert rows(database) == [USD]
+
+
+@pytest.mark.parametrize("place", ["commit", "nothing"])
+def test_a_writer_whose_server_stands_still_does_not_wait_longer_than_its_lease(
+    place: str, aside: ThreadPoolExecutor
+) -> None:
+    with Postgres() as server, server.database() as url:
+        database = PostgresDatabase("wallets", Server(url), tables.METADATA)
+        database.migrate()
+        with closing(database.connect()) as connection:
+            connection.write(INSERT, [USD])
+            with server.standing_still():
+                stuck = aside.submit(connection.commit) if place == "commit" else None
+                until(lambda: connection._lease.lost, "the end of the lease")
+                if stuck is not None:
+                    with pytest.raises(StorageBroken, match="wallets could not be renewed for 3 s"):
+                        stuck.result(PATIENCE_SECONDS)
+                with pytest.raises(StorageBroken, match="wallets could not be renewed for 3 s"):
+                    connection.write(INSERT, [EUR])
+        # what was sent and not answered may have been done; what came later was not
+        assert rows(database) in ([], [USD])
+
+
+def test_a_writer_whose_keeper_lost_its_connection_goes_on(database: PostgresDatabase, sql: Sql) -> None:
+    with closing(database.connect()) as connection:
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%%leases'"
+        until(lambda: sql(cut), "the keeper")
+        until(lambda: sql(cut), "the keeper's next connection")
+        connection.write(INSERT, [USD])
+        connection.commit()
+        assert not connection._lease.lost
 
 
 def test_the_threads_of_leases_end_with_the_last_of_them(database: PostgresDatabase) -> None:

@@ -12,13 +12,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import nats as nats_py
 import pytest
 import uvloop
 
+from tests.support.kept import Kept
 from tests.support.running import PATIENCE_SECONDS
 
 PASSWORD = "canary-of-the-broker-52"
@@ -73,7 +73,7 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-class Nats:
+class Nats(Kept):
     """A server. Begins on entry and ends on exit. `port` and `routes` make it one of several."""
 
     def __init__(self, port: int = 0, route: int = 0, routes: Sequence[int] = ()) -> None:
@@ -155,11 +155,3 @@ class Nats:
             stream = client.jetstream()
             state = (await stream.stream_info(name)).state
             return [await stream.get_msg(name, at) for at in range(max(state.first_seq, 1), state.last_seq + 1)]
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._keeper:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(60)

@@ -9,15 +9,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+
+from tests.support.kept import Kept
 
 PASSWORD = "canary-of-the-database-51"
 """Stands in every URL, and may stand nowhere else. The server itself asks nobody for one."""
@@ -74,7 +75,7 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-class Postgres:
+class Postgres(Kept):
     """A server. Begins on entry and ends on exit; `settings` are lines of postgresql.conf."""
 
     def __init__(self, **settings: str) -> None:
@@ -140,6 +141,18 @@ class Postgres:
         self._keeper.stdin.flush()
         self._await()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Every process of it is stopped: what is sent to it arrives, and nothing comes back."""
+        stopped = [self.process_id, *(process_id for (process_id,) in self.run("SELECT pid FROM pg_stat_activity"))]
+        try:
+            for process_id in stopped:
+                _send(process_id, signal.SIGSTOP)
+            yield
+        finally:
+            for process_id in stopped:
+                _send(process_id, signal.SIGCONT)
+
     def url(self, database: str) -> str:
         """Where a database of it is."""
         return f"postgresql://borsa:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -161,13 +174,11 @@ class Postgres:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._keeper:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(60)
+
+def _send(process_id: int, number: signal.Signals) -> None:
+    # one that has just asked for these ids has ended since
+    with suppress(ProcessLookupError):
+        os.kill(process_id, number)
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:

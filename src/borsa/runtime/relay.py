@@ -214,13 +214,13 @@ class Relay:
         if not self._broker.client.is_connected:
             return
         self._is_lacking = False
-        self._stream, worth = await prepared(self._broker, self._bytes_max, single=self._single)
-        if worth != self._worth:
-            self._worth = worth
-            _log.info("broker", version=self._broker.version, acknowledgement=worth)
+        self._stream, found = await prepared(self._broker, self._bytes_max, single=self._single)
+        if found != self._worth:
+            self._worth = found
+            _log.info("broker", version=self._broker.version, acknowledgement=found)
         if self._reader is None or self._stream is None:
             return
-        after = max(await _stored(self._stream, LOG + self._source), self._last - FILL_EVENTS_MAX)
+        after = max(await stored(self._stream, LOG + self._source), self._last - FILL_EVENTS_MAX)
         while events := await asyncio.to_thread(read_after, self._reader, self._source, after, 1_000):
             await self._publish(self._source, events)
             after = events[-1].sequence
@@ -240,7 +240,7 @@ def subject_of(recorded: Recorded) -> str:
     return f"{EVENTS}{recorded.source}.{recorded.type}.{market}"
 
 
-async def _stored(stream: JetStreamContext, subject: str) -> int:
+async def stored(stream: JetStreamContext, subject: str) -> int:
     """The last sequence that the broker has."""
     try:
         found = await stream.get_last_msg(LOG_STREAM, subject)
@@ -257,8 +257,13 @@ async def prepared(broker: Broker, bytes_max: int, *, single: bool) -> tuple[Jet
         replicas = min([await _made(stream, name, subject, bytes_max) for name, subject in names.items()])
     except (TimeoutError, JetStreamError, nats.errors.Error) as error:
         return None, f"nothing is stored: {error!r}"
-    # it says that it has a message before the message is on disk, and 2.9 can't be told otherwise
-    return stream, f"{replicas} of its servers have it in memory; on disk within two minutes, or its sync_interval"
+    return stream, worth(replicas)
+
+
+def worth(replicas: int) -> str:
+    """What the broker's word is worth that it has a message."""
+    # it says so before the message is on disk, and 2.9 can't be told otherwise
+    return f"{replicas} of its servers have it in memory; on disk within two minutes, or its sync_interval"
 
 
 async def _made(stream: JetStreamContext, name: str, subject: str, bytes_max: int) -> int:

@@ -18,7 +18,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
 from borsa.runtime.bus import Bus, Once, Origin, Outcome, Replies, storage_full
 from borsa.runtime.clock import Clock
-from borsa.runtime.inbox import Inbox, Item, Question, Suspended
+from borsa.runtime.inbox import Inbox, Item, Question, Suspended, parts_of
 from borsa.runtime.log import DeadLetter, Recorded, newest
 from borsa.runtime.service import Batch, Deed, Many, Service, Sweep
 from borsa.runtime.session import Session
@@ -65,6 +65,7 @@ class Writer:
         self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
         self._tries: dict[str, tuple[int, int]] = {}
         self._full_until: int | None = None
+        self._tracer = telemetry.tracer()
 
     def _load(self) -> None:
         """Take into memory what the disk has."""
@@ -133,6 +134,8 @@ class Writer:
             for sweep in sweeps:
                 self._sweep(sweep)
             self._commit()
+            if self._tracer is not None:
+                self._tracer.handled(self.service.name, self._tx.now, parts_of(items, arrived))
         except StorageFull:
             self._give_up(items)
         return True

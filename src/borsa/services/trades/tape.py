@@ -20,7 +20,7 @@ async def get_tape(call: Call) -> Tape:
     symbol = symbol_of(call.path["symbol"])
     await call.ask(ReadDepth(symbol=symbol, levels=1))
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.tape_page(call.reader, symbol, before, query.limit)
+    found = await call.read(store.tape_page, symbol, before, query.limit)
     data = [tape_entry(trade) for trade in found]
     return Tape(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 

@@ -23,6 +23,7 @@ from borsa.services.wallets.model import (
     Posting,
     Reversal,
     Wallet,
+    WalletState,
     custody_of,
 )
 from borsa.settings import Settings
@@ -197,12 +198,12 @@ def approvals_page(reader: Reader, status: str | None, before: str, limit: int) 
     return [Approval(*row) for row in reader.read(_APPROVALS_SO, status=status, **given)]
 
 
-def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[Wallet]:
+def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[WalletState]:
     """Open wallets, default ones first and then the newest; of one user, or of all (None)."""
     given = {"is_default": after[0], "wallet_id": after[1], "limit": limit}
-    if user_id is None:
-        return [Wallet(*row) for row in reader.read(_ALL_PAGE, **given)]
-    return [Wallet(*row) for row in reader.read(_OWN_PAGE, user_id=user_id, **given)]
+    page = _ALL_PAGE if user_id is None else _OWN_PAGE
+    found = [Wallet(*row) for row in reader.read(page, user_id=user_id, **given)]
+    return [WalletState(wallet, balances_of(reader, wallet.wallet_id)) for wallet in found]
 
 
 def wallet_by_id(reader: Reader, wallet_id: str) -> Wallet | None:
