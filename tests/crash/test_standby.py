@@ -33,7 +33,7 @@ class Pair:
     """An exchange at work, and one that waits for it to end; both have the same keys."""
 
     def __init__(self, folder: Path, postgres: Postgres, url: str, processes: str) -> None:
-        self.options = {"database": url, "processes": processes}
+        self.options = {"database_url": url, "processes": processes}
         self.active = Process(folder / "active", **self.options)
         self.standby = Process(folder / "standby", **self.options)
         self._folder = folder
@@ -123,7 +123,7 @@ def test_a_database_that_crashes_under_load_loses_nothing_that_was_acknowledged(
 ) -> None:
     """Immediately stopped, or one of its own processes killed: it starts again, and so does the exchange."""
     with Postgres() as server, server.database() as url:
-        options = {"database": url, "processes": processes}
+        options = {"database_url": url, "processes": processes}
         with Process(tmp_path / "data", **options) as process, ThreadPoolExecutor() as aside:
             placing = Placing(process.person(USD="1000000"))
             last = aside.submit(_until_it_ends, placing)
