@@ -137,7 +137,7 @@ class Customer(Client):
         times = Counter(entry["reason"] for entry in entries)
         assert [times[name] for name in self.adjusted] == [1] * len(self.adjusted)
         assert max((times[name] for name in times if name), default=1) == 1
-        until(lambda: self._status_of_cancelled() <= {"cancelled"}, "every cancel")
+        until(lambda: self._status_of_cancelled() <= {"cancelled"}, "every cancel", 60)
 
     def _status_of_cancelled(self) -> set[str]:
         status = {order["orderId"]: order["status"] for order in pages(self.person, "/api/orders")}
@@ -217,7 +217,7 @@ class Load:
     def check(self) -> None:
         """Everything that was acknowledged is there once; no order waits for ever; the books are right."""
         assert not self.faults, self.faults
-        until(lambda: not self._waiting(), "every order to be decided")
+        until(lambda: not self._waiting(), "every order to be decided", 60)
         for each in self.traders:
             each.check()
         self.customer.check()

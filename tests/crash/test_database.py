@@ -8,12 +8,19 @@ import itertools
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
+import psycopg
 import pytest
 
+from borsa import served
+from borsa.runtime import postgres_server
+from borsa.settings import Settings
 from tests.crash.load import Load
-from tests.support.cluster import Cluster, Manager
+from tests.support.cluster import SERVICES, Cluster, Manager
 from tests.support.nats import free_ports
 from tests.support.postgres import Postgres
 from tests.support.process import Process
@@ -25,7 +32,7 @@ FAILED = 70
 
 PIECES = range(10 if os.environ.get("BORSA_TEST_LONG") else 1)
 
-KILLS = 10 if os.environ.get("BORSA_TEST_LONG") else 2
+KILLS = 10 if os.environ.get("BORSA_TEST_LONG") else 1
 """In a piece."""
 
 DAY = str(24 * 3600)
@@ -95,6 +102,30 @@ def test_processes_apart_go_on_after_their_database(piece: int, tmp_path: Path, 
                     fault(server)
                     until(lambda count=count: len(manager.ended) >= count, "a writer to end")
                 load.wait_for_more()
-            until(lambda: cluster.http.get("/readyz").status_code == 200, "the cluster")
+            until(lambda: cluster.http.get("/readyz").status_code == 200, "the cluster", 60)
         assert {status for _, status in manager.ended} <= {FAILED, 1}
         load.check()
+
+
+def test_a_service_waits_for_its_database_and_says_so(tmp_path: Path, nats_url: str) -> None:
+    with Postgres() as server, server.database() as url:
+        server.end()
+        with closing(Cluster(tmp_path / "data", url, [nats_url]).begin("users")) as users:
+            until(lambda: "can't be reached" in "".join(users.output), "it to say so")
+            assert users.status is None
+            server.begin_again()
+            users.works()
+
+
+def test_who_begins_at_the_same_time_as_many_waits_for_as_long_as_they_take(
+    tmp_path: Path, postgres: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_server, "LOCK_SECONDS_MAX", 1)
+    settings = msgspec.structs.replace(Settings(), data=str(tmp_path), database_url=postgres_url)
+    longer = "SELECT 1 FROM pg_locks WHERE NOT granted AND waitstart < clock_timestamp() - interval '1.5 s'"
+    with psycopg.connect(postgres_url, autocommit=True) as other, ThreadPoolExecutor() as aside:
+        other.execute("SELECT pg_advisory_lock(7311)")
+        prepared = aside.submit(served.prepared, settings)
+        until(lambda: prepared.done() or postgres.run(longer), "it to wait")
+        other.execute("SELECT pg_advisory_unlock(7311)")
+        assert len(prepared.result(60)) == len(SERVICES)

@@ -143,7 +143,7 @@ class Cluster(Reached):
                 each.listens()
             self.url = self.gateways[0].url
             self.http = httpx.Client(base_url=self.url, timeout=30)
-            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster")
+            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster", 60)
         except BaseException:
             self._end()
             raise

@@ -136,13 +136,21 @@ class Postgres:
 
     def restart(self, number: signal.Signals = signal.SIGQUIT) -> None:
         """End it with a signal (SIGQUIT is its immediate end, SIGINT a fast one, SIGKILL nobody's), and begin again."""
-        assert self._keeper.stdin is not None
+        self.end(number)
+        self.begin_again()
+
+    def end(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it with a signal."""
         # after a SIGKILL they end by themselves, and until then they keep a new server out
         left = [os.pidfd_open(each) for each in self._backends()]
         os.kill(self.process_id, number)
         for each in left:
             select.select([each], [], [])
             os.close(each)
+
+    def begin_again(self) -> None:
+        """After `end`."""
+        assert self._keeper.stdin is not None
         self._keeper.stdin.write("again\n")
         self._keeper.stdin.flush()
         self._await()
