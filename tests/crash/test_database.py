@@ -97,7 +97,7 @@ def test_processes_apart_go_on_after_their_database(piece: int, tmp_path: Path, 
         load = Load(cluster, lambda: [each.url for each in cluster.gateways if each.url])
         with Manager(cluster) as manager:
             with load:
-                for count, fault in enumerate(faults_of(piece, "backend"), 1):
+                for count, fault in enumerate(faults_of(piece, "answer"), 1):
                     load.wait_for_more()
                     fault(server)
                     until(lambda count=count: len(manager.ended) >= count, "a writer to end")

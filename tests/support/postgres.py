@@ -191,5 +191,5 @@ class Postgres:
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
-    said = str(error)
-    return "refused" in said or "starting up" in said or "recovery" in said or "shutting down" in said
+    signs = ("refused", "closed the connection", "starting up", "recovery", "shutting down")
+    return any(sign in str(error) for sign in signs)
