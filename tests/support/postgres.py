@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -28,7 +29,8 @@ import os, shutil, signal, subprocess, sys
 folder, user, *command = sys.argv[1:]
 as_user = {"user": user, "extra_groups": []} if user else {}
 def begun():
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **as_user)
+    # what it says is not what this one says
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_user)
     print(server.pid, flush=True)
     return server
 server = begun()
@@ -134,9 +136,22 @@ class Postgres(Kept):
                     raise AssertionError((self.folder / "output").read_text()) from error
 
     def restart(self, number: signal.Signals = signal.SIGQUIT) -> None:
-        """End it with a signal (SIGQUIT is its immediate end, SIGINT a fast one), and begin again."""
-        assert self._keeper.stdin is not None
+        """End it with a signal (SIGQUIT is its immediate end, SIGINT a fast one, SIGKILL nobody's), and begin again."""
+        self.end(number)
+        self.begin_again()
+
+    def end(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it with a signal."""
+        # after a SIGKILL they end by themselves, and until then they keep a new server out
+        left = [os.pidfd_open(each) for each in self._backends()]
         os.kill(self.process_id, number)
+        for each in left:
+            select.select([each], [], [])
+            os.close(each)
+
+    def begin_again(self) -> None:
+        """After `end`."""
+        assert self._keeper.stdin is not None
         self._keeper.stdin.write("again\n")
         self._keeper.stdin.flush()
         self._await()
@@ -152,6 +167,11 @@ class Postgres(Kept):
         finally:
             for process_id in stopped:
                 _send(process_id, signal.SIGCONT)
+
+    def _backends(self) -> list[int]:
+        """Its processes. They end as they like: those that have are left out."""
+        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
+        return [int(each) for each in children if Path(f"/proc/{each}").exists()]
 
     def url(self, database: str) -> str:
         """Where a database of it is."""
@@ -182,5 +202,5 @@ def _send(process_id: int, number: signal.Signals) -> None:
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
-    said = str(error)
-    return "refused" in said or "starting up" in said or "recovery" in said or "shutting down" in said
+    signs = ("refused", "closed the connection", "starting up", "recovery", "shutting down")
+    return any(sign in str(error) for sign in signs)

@@ -1,22 +1,29 @@
 """Where PostgreSQL is, and how Borsa connects to it: every wait is bounded, and the password is in no message."""
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import structlog
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8Dumper
 
 from borsa.errors import CantStart
 from borsa.runtime.lease import LEASE_SECONDS, Keeper
 
+_log = structlog.get_logger("borsa")
+
 CONNECT_SECONDS_MAX = 5
 """How long a connection may take to be there."""
 
 LOCK_SECONDS_MAX = 10
 """How long a statement waits for a lock: there is one writer, so only a former one could have it."""
+
+AGAIN_SECONDS = 0.25
+"""How long a server that could not be reached is left alone."""
 
 UNHEARD_MS_MAX = 10_000
 """How long data may be on its way to the server, or a silent connection go unanswered, until it counts as lost."""
@@ -85,6 +92,19 @@ class Server:
         # whatever its size, so that one statement is prepared once
         connection.adapters.register_dumper(int, Int8Dumper)
         return connection
+
+    def awaited(self, schema: str, what: str, **settings: Any) -> "psycopg.Connection[Any]":
+        """As connect, however long it takes until there is one; the log says what is in the way."""
+        told = ""
+        while True:
+            try:
+                return self.connect(schema, what, **settings)
+            except psycopg.OperationalError as error:
+                why = f"the database {self.place} can't be reached: {str(error).strip()}"
+                if why != told:
+                    _log.warning("waiting", why=why)
+                    told = why
+                time.sleep(AGAIN_SECONDS)
 
     def reached(self, schema: str, what: str) -> "psycopg.Connection[Any]":
         """As connect; CantStart when there is none."""
