@@ -23,6 +23,7 @@ from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
 from borsa.runtime.log import cursors, newest
+from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
@@ -42,6 +43,7 @@ from borsa.settings import Settings
 
 if TYPE_CHECKING:
     from borsa.runtime.broker_seen import SeenBroker
+    from borsa.runtime.postgres_move import PostgresMove
     from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
@@ -107,11 +109,33 @@ def _server(settings: Settings) -> "PostgresServer":
 
 def _take_turn(settings: Settings) -> None:
     """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
+    check_moved(settings)
     if settings.database_url:
         server = _server(settings)
         from borsa.runtime.postgres import take_turn
 
         take_turn(server, [each.name for each in SERVICES])
+        # whoever it waited for may have been a move
+        check_moved(settings)
+
+
+def check_moved(settings: Settings) -> None:
+    """CantStart where the data was moved elsewhere, or has come only in part (`borsa migrate-data`)."""
+    if settings.database_url:
+        server = _server(settings)
+        from borsa.runtime.postgres_move import check_whole
+
+        check_whole(server)
+    else:
+        check_here(settings.folder)
+
+
+def move(settings: Settings) -> "PostgresMove":
+    """The way of a data folder into PostgreSQL; CantStart."""
+    _server(settings)  # says what is missing, where it is
+    from borsa.runtime.postgres_move import PostgresMove
+
+    return PostgresMove(settings.database_url, {each.name: each.tables for each in SERVICES})
 
 
 def place(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | openapi | asyncapi | ..."""
 
 import re
 import sys
@@ -117,6 +117,14 @@ def doctor() -> None:
 def migrate() -> None:
     """Bring the databases' schemas to this version's."""
     from borsa.commands.migrate import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def migrate_data() -> None:
+    """Move the data folder's databases into PostgreSQL (BORSA_DATABASE_URL); killed, it goes on when run again."""
+    from borsa.commands.migrate_data import run
 
     sys.exit(run(settings.load()))
 
