@@ -22,7 +22,7 @@ from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
-from borsa.runtime.log import cursors, newest
+from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
 from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
@@ -239,20 +239,31 @@ def _is_untouched(database: Database) -> bool:
 
 
 def _check_cursors(found: Mapping[str, Database]) -> None:
-    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
+    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss. One
+    that has another event there than the one applied has gone on with another history."""
     readers = readers_of(found)
     try:
         for name, reader in readers.items():
-            for source, cursor in cursors(reader).items():
-                last = newest(readers[source])[0]
-                if cursor > last:
-                    raise CantStart(
-                        f"{name} has applied {source}/{cursor}, but that log ends at {last}: "
-                        f"{source} is older than the rest; restore all databases of one moment"
-                    )
+            for cursor in cursors(reader).values():
+                _check_cursor(name, cursor, readers[cursor.source])
     finally:
         for reader in readers.values():
             reader.close()
+
+
+def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
+    source, sequence = cursor.source, cursor.sequence
+    last = newest(log)[0]
+    if sequence > last:
+        raise CantStart(
+            f"{name} has applied {source}/{sequence}, but that log ends at {last}: "
+            f"{source} is older than the rest; restore all databases of one moment"
+        )
+    if not cursor.fits(event_at(lambda _, after: read_after(log, source, after, 1), source, sequence)):
+        raise CantStart(
+            f"{name} has applied another {source}/{sequence} than that log has: "
+            f"one of the two comes from another copy; restore all databases of one moment"
+        )
 
 
 class Door:

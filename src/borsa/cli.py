@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | openapi | asyncapi | ..."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | backup | ..."""
 
 import re
 import sys
@@ -127,6 +127,14 @@ def migrate_data() -> None:
     from borsa.commands.migrate_data import run
 
     sys.exit(run(settings.load()))
+
+
+@cli.command()
+def backup(folder: Annotated[Path, typer.Argument(help="A folder that is not there yet")]) -> None:
+    """Copy the databases and keys of a running or stopped exchange, as of one moment."""
+    from borsa.commands.backup import run
+
+    sys.exit(run(settings.load(), folder))
 
 
 @cli.command()
