@@ -22,7 +22,8 @@ from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
-from borsa.runtime.log import cursors, newest
+from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
+from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
@@ -42,6 +43,7 @@ from borsa.settings import Settings
 
 if TYPE_CHECKING:
     from borsa.runtime.broker_seen import SeenBroker
+    from borsa.runtime.postgres_move import PostgresMove
     from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
@@ -107,11 +109,33 @@ def _server(settings: Settings) -> "PostgresServer":
 
 def _take_turn(settings: Settings) -> None:
     """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
+    check_moved(settings)
     if settings.database_url:
         server = _server(settings)
         from borsa.runtime.postgres import take_turn
 
         take_turn(server, [each.name for each in SERVICES])
+        # whoever it waited for may have been a move
+        check_moved(settings)
+
+
+def check_moved(settings: Settings) -> None:
+    """CantStart where the data was moved elsewhere, or has come only in part (`borsa migrate-data`)."""
+    if settings.database_url:
+        server = _server(settings)
+        from borsa.runtime.postgres_move import check_whole
+
+        check_whole(server)
+    else:
+        check_here(settings.folder)
+
+
+def move(settings: Settings) -> "PostgresMove":
+    """The way of a data folder into PostgreSQL; CantStart."""
+    _server(settings)  # says what is missing, where it is
+    from borsa.runtime.postgres_move import PostgresMove
+
+    return PostgresMove(settings.database_url, {each.name: each.tables for each in SERVICES})
 
 
 def place(settings: Settings) -> str:
@@ -215,20 +239,31 @@ def _is_untouched(database: Database) -> bool:
 
 
 def _check_cursors(found: Mapping[str, Database]) -> None:
-    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
+    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss. One
+    that has another event there than the one applied has gone on with another history."""
     readers = readers_of(found)
     try:
         for name, reader in readers.items():
-            for source, cursor in cursors(reader).items():
-                last = newest(readers[source])[0]
-                if cursor > last:
-                    raise CantStart(
-                        f"{name} has applied {source}/{cursor}, but that log ends at {last}: "
-                        f"{source} is older than the rest; restore all databases of one moment"
-                    )
+            for cursor in cursors(reader).values():
+                _check_cursor(name, cursor, readers[cursor.source])
     finally:
         for reader in readers.values():
             reader.close()
+
+
+def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
+    source, sequence = cursor.source, cursor.sequence
+    last = newest(log)[0]
+    if sequence > last:
+        raise CantStart(
+            f"{name} has applied {source}/{sequence}, but that log ends at {last}: "
+            f"{source} is older than the rest; restore all databases of one moment"
+        )
+    if not cursor.fits(event_at(lambda _, after: read_after(log, source, after, 1), source, sequence)):
+        raise CantStart(
+            f"{name} has applied another {source}/{sequence} than that log has: "
+            f"one of the two comes from another copy; restore all databases of one moment"
+        )
 
 
 class Door:

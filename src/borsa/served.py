@@ -52,6 +52,7 @@ def prepared(settings: Settings) -> dict[str, Database]:
     with Server(settings.database_url).awaited("public", "prepare", lock_timeout=0) as connection:
         # until the connection ends: who comes at the same time finds all of them, or none
         connection.execute("SELECT pg_advisory_lock(7311)")
+        app.check_moved(settings)
         return app.complete(settings, app.databases(settings))
 
 
@@ -116,6 +117,7 @@ class Part:
     def _recovered(self) -> Writers:
         self._broker.start()
         take_turn(Server(self.settings.database_url), [self._name])
+        app.check_moved(self.settings)
         bus, databases = self._bus, self._databases
         writers = Writers([self._service], databases, bus, bus, self.settings, self._clock, self._worker.wake)
         # heard before it is read: nothing that comes in between is missed

@@ -1,9 +1,11 @@
 """The bus over NATS: what becomes of questions and events when processes and the broker come and go."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 from nats.js.errors import NotFoundError
@@ -297,3 +299,54 @@ def test_a_broker_that_ends_and_comes_back_loses_nothing(tmp_path: Path, *, empt
         assert stage.asker.of(2) == Word("after", 1)
         assert stage.heard() == {"before": 2, "meanwhile": 2, "after": 2}
         until(lambda: sequences(nats) == [1, 2, 3, 4, 5, 6], "the copy")
+
+
+def test_a_copy_of_another_history_is_made_anew(stage: JetStreamStage, nats: Nats) -> None:
+    for at in range(4):
+        stage.ask(Say(word=f"w{at}"), at)
+        stage.settle()
+    until(lambda: sequences(nats) == [1, 2, 3, 4], "the copy")
+    with closing(apsw.Connection(str(stage.databases["alpha"].path))) as connection:
+        connection.execute("DELETE FROM log WHERE sequence > 2")
+        connection.execute("UPDATE log SET correlation = 'of another history'")
+    relay = stage.reach["alpha"]._relay
+    relay._position = 0
+    relay.own("alpha", stage.relayed["alpha"], 2)
+    until(lambda: sequences(nats) == [1, 2], "the copy of the log as it is now")
+
+
+# a log of another history ------------------------------------------------------------------------------------------
+
+
+def rewrite(stage: JetStreamStage, sequence: int) -> None:
+    """Alpha's log has another event there, as after a restore from another copy."""
+    with closing(apsw.Connection(str(stage.databases["alpha"].path))) as connection:
+        connection.execute("UPDATE log SET correlation = 'of another history' WHERE sequence = ?", (sequence,))
+
+
+def follows(stage: JetStreamStage) -> Any:
+    (stream,) = stage.writers["beta"].streams
+    return stream
+
+
+@pytest.mark.parametrize("by", ["announcement", "pack"])
+def test_who_follows_another_history_than_it_applied_halts(stage: JetStreamStage, by: str) -> None:
+    for at in range(3):
+        stage.ask(Say(word=f"w{at}"), at)
+        stage.settle()
+    stream = follows(stage)
+    cursor = stream.cursor
+    assert cursor >= 3
+    # another writer of the same log: nothing is wrong
+    announce(stage, "alpha", cursor, epoch=2)
+    stage.settle()
+    assert not stream.halted
+    rewrite(stage, cursor)
+    if by == "announcement":
+        announce(stage, "alpha", cursor, epoch=3)
+    else:
+        stage.reach["alpha"]._relay._epoch = 3
+        stage.ask(Say(word="later"), 9)
+    stage.settle()
+    assert stream.halted
+    assert stream.cursor == cursor

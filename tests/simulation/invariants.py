@@ -117,7 +117,7 @@ class Watch:
         """An event is in the log."""
 
     def _cursors(self, rows: Rows) -> None:
-        for source, sequence in rows:
+        for source, sequence, _ in rows:
             before, end = self.cursors.get(source, 0), self._logs[source].log_end
             check(before <= sequence <= end, "I-30", f"{self.name} went from {before} to {sequence} of {end} {source}")
             self.cursors[source] = sequence

@@ -109,7 +109,8 @@ class JetStreamBus:
         self._language = language
         self._encode = msgspec.msgpack.Encoder().encode
         self._logs = logs
-        self._tails = {source: Tail(source, reader, settings.fetch_events_max) for source, reader in logs.items()}
+        self._fetch_max = settings.fetch_events_max
+        self._tails = {source: Tail(source, reader, self._fetch_max) for source, reader in logs.items()}
         self._ticks = clock.ticks
         self._vitals = vitals
         self._usurped = usurped
@@ -295,6 +296,8 @@ class JetStreamBus:
         pack = decode_pack(data)
         source = self._source(name)
         source.heard_at = self._ticks()
+        if pack.epoch > source.epoch:
+            self._take_over(name, source, pack.epoch)
         if pack.last <= source.heard:
             return
         consumers = self._consumers.get(name, ())
@@ -344,12 +347,24 @@ class JetStreamBus:
         if announced.epoch < source.epoch:
             return  # it was paused, and does not know yet that it was replaced
         source.heard_at = self._ticks()
-        source.announced = max(source.announced, announced.last)
         if name in self._writers and announced.epoch > self._epoch > 0:
             self._usurped(name)
-        if 0 < source.epoch < announced.epoch:
+        if announced.epoch > source.epoch:
+            if source.epoch > 0:
+                # a log that was put back to an older moment goes less far than was heard
+                source.heard = min(source.heard, announced.last)
+            self._take_over(name, source, announced.epoch)
+        source.announced = max(source.announced, announced.last)
+
+    def _take_over(self, name: str, source: _Source, epoch: int) -> None:
+        """A producer has another writer, and may have another log: what is known of it is to be looked at again."""
+        if source.epoch > 0:
             self._questions.restarted(name)
-        source.epoch = announced.epoch
+        source.epoch, source.announced = epoch, 0
+        if name in self._logs:
+            self._tails[name] = Tail(name, self._logs[name], self._fetch_max)
+        for writer in self._consumers.get(name, ()):
+            writer.streams.doubt(name)
 
     def _look(self) -> None:
         """Now and then: what was announced and did not come is read from the log, and so is that of the silent."""

@@ -1,6 +1,7 @@
 """The right to write a schema of PostgreSQL: a row that says who has it and until when, numbered by an epoch.
 
-Whoever takes the lease raises the epoch, and every commit asks in its own transaction whether the epoch is still its
+Whoever takes the lease raises the epoch (to no less than the seconds of the clock: one that was restored from a backup
+is below every epoch that was heard of), and every commit asks in its own transaction whether the epoch is still its
 own. So a writer that was paused or cut off can't commit, however late it goes on (a fencing token: Kleppmann, "How to
 do distributed locking", 2016). Time is the server's alone: no clock of another machine counts.
 
@@ -81,13 +82,15 @@ _END_FORMER = """
     WHERE lease.epoch = %s AND lease.until <= clock_timestamp() AND a.pid != pg_backend_pid()
 """
 _TAKE = """
-    UPDATE lease SET epoch = epoch + 1, holder = %s, backend = pg_backend_pid(),
+    UPDATE lease SET epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp())::bigint), holder = %s,
+        backend = pg_backend_pid(),
         backend_start = (SELECT a.backend_start FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()),
         until = clock_timestamp() + make_interval(secs => %s)
     WHERE epoch = %s RETURNING epoch
 """
 _RESERVE = """
-    UPDATE lease SET epoch = epoch + 1, holder = %s, backend = -1, backend_start = '-infinity',
+    UPDATE lease SET epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp())::bigint), holder = %s,
+        backend = -1, backend_start = '-infinity',
         until = clock_timestamp() + make_interval(secs => %s)
     WHERE epoch = %s RETURNING epoch
 """

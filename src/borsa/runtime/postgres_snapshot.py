@@ -59,7 +59,7 @@ class PostgresSnapshot:
     def standing(self, schema: str) -> tuple[int, Mapping[str, int]]:
         """The newest event of its log, and its cursors."""
         reader = self.within(schema)
-        return newest(reader)[0], cursors(reader)
+        return newest(reader)[0], {source: cursor.sequence for source, cursor in cursors(reader).items()}
 
     def within(self, schema: str) -> "_Within":
         """A reader of one schema at this moment."""

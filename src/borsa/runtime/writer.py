@@ -266,7 +266,7 @@ class Writer:
             self._session.back_to(mark)
             self._up_to_the_poison(stream, events, error)
         else:
-            stream.cursor = events[-1].sequence
+            stream.applied(events[-1])
         self.streams.store(stream)
 
     def _apply(self, takes: Mapping[str, Deed], events: Iterable[Recorded]) -> None:
@@ -280,7 +280,7 @@ class Writer:
         """Apply one by one what many at a time could not be, as far as it goes."""
         takes = self._takes[stream.source]
         if isinstance(takes, Batch):
-            self._poisoned(stream, error)
+            self._poisoned(stream, events[0], error)
             return
         for recorded in events:
             mark = self._session.mark()
@@ -288,12 +288,12 @@ class Writer:
                 self._apply(takes, (recorded,))
             except Exception as first:
                 self._session.back_to(mark)
-                self._poisoned(stream, first)
+                self._poisoned(stream, recorded, first)
                 return
-            stream.cursor = recorded.sequence
+            stream.applied(recorded)
 
-    def _poisoned(self, stream: Stream, error: Exception) -> None:
-        sequence = stream.cursor + 1
+    def _poisoned(self, stream: Stream, poison: Recorded, error: Exception) -> None:
+        sequence = poison.sequence
         where = {"service": self.service.name, "source": stream.source, "sequence": sequence}
         stream.rewind()
         tried, tries = self._tries.get(stream.source, (sequence, 0))
@@ -303,7 +303,7 @@ class Writer:
             _log.exception("event_set_aside", **where)
             telemetry.set_aside(self.service.name)
             self._dead.put(DeadLetter(stream.source, sequence, repr(error), self._tx.now))
-            stream.cursor = sequence
+            stream.applied(poison)
         elif not self.service.skips_poison:
             _log.critical("stream_halted", exc_info=error, **where)
             stream.halted = True
