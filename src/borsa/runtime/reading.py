@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from borsa.errors import CantStart
 from borsa.runtime.store import Reader, Unreadable
 from borsa.settings import Settings
 
@@ -70,13 +71,19 @@ class Threaded:
         try:
             reader = self._idle.pop()
         except IndexError:
-            reader = self._connect()
+            reader = self._another()
         try:
             return select(reader, *given)
         finally:
             self._idle.append(reader)
             if self._closed:
                 self._close_idle()
+
+    def _another(self) -> Reader:
+        try:
+            return self._connect()
+        except CantStart as error:
+            raise Unreadable(str(error)) from error
 
     def close(self) -> None:
         self._closed = True
