@@ -174,9 +174,9 @@ def raw_request(method: str, path: str, headers: Mapping[str, str], body: Any) -
 
 
 def borsa(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run another borsa command with the same settings."""
+    """Run another borsa command with the same settings: borsa("backup FOLDER", ...)."""
     return subprocess.run(
-        [sys.executable, "-m", "borsa.cli", command],
+        [sys.executable, "-m", "borsa.cli", *command.split()],
         env=environment,
         capture_output=True,
         text=True,
