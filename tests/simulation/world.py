@@ -3,9 +3,9 @@
 import gc
 import hashlib
 import random
-import shutil
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +20,11 @@ from tests.simulation.access import WatchedUsers
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
 from tests.simulation.coverage import PORTS, Coverage
-from tests.simulation.disk import Crashed, Disk, connect, copied
+from tests.simulation.disk import Crashed, Disk, connect
 from tests.simulation.invariants import Broken, Watch, WatchedOrders, WatchedTrades, WatchedWallets
 from tests.simulation.people import People
-from tests.simulation.scene import PASSWORD, folder, heard, template
+from tests.simulation.place import place
+from tests.simulation.scene import PASSWORD, heard
 
 NAMES = tuple(service.name for service in app.SERVICES)
 SERVICES = {service.name: service for service in app.SERVICES}
@@ -54,7 +55,7 @@ _SET_PIECE = "UPDATE snapshot_pieces SET body = ? WHERE sequence = ? AND number 
 class World:
     """One run: `run` raises Broken when anything does not hold."""
 
-    def __init__(self, seed: int, orders: int = ORDERS) -> None:
+    def __init__(self, seed: int, orders: int, folder: Path) -> None:
         self.seed = seed
         self.coverage = Coverage()
         self.trace = hashlib.sha256()
@@ -62,8 +63,7 @@ class World:
         self._chance = random.Random(seed)
         self._time = SimTime()
         self._pace = self._chance.choice((1, 1, 30, 300))
-        self._folder = folder()
-        copied(template(), self._folder)
+        self.folder = folder
         self._settings = self._some_settings()
         self._databases = app.databases(self._settings)
         self.watches: dict[str, Watch] = {}
@@ -103,7 +103,7 @@ class World:
         chance = self._chance
         return Settings(
             admin_password=PASSWORD,
-            data=str(self._folder),
+            data=str(self.folder),
             snapshot_events=chance.choice((40, 200, 1_000)),
             snapshot_piece_bytes=chance.choice((500, 5_000, 262_144)),
             fetch_events_max=chance.choice((7, 60, 1_000)),
@@ -144,7 +144,6 @@ class World:
             writer.close()
         for reader in self._readers.values():
             reader.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     # a run ---------------------------------------------------------------------------------------------------------
 
@@ -164,7 +163,7 @@ class World:
             self._start_again()
             verdict.judge(self.watches, self.people)
         self._repair_snapshots()
-        verdict.audit(self._folder)
+        verdict.audit(self.folder)
         self.coverage.totals["orders"] += self.people.placed
         self.coverage.totals["runs"] += 1
         self.coverage.totals["events"] += sum(watch.log_end for watch in self.watches.values())
@@ -397,12 +396,17 @@ class World:
 
 def simulate(seed: int, orders: int = ORDERS) -> tuple[str, Coverage]:
     """Run one seed: the digest of all that was logged, and what was covered. What breaks names the seed."""
+    # nothing is looked for while a world lives: nearly all that it makes stays until its end
     gc.disable()
     try:
-        with World(seed, orders) as world:
-            return world.run(), world.coverage
+        return _simulated(seed, orders, place(seed))
     except BaseException as error:
         error.add_note(f"python -m tests.simulation {seed}" + ("" if orders == ORDERS else f" --orders {orders}"))
         raise
     finally:
         gc.enable()
+
+
+def _simulated(seed: int, orders: int, where: AbstractContextManager[Path]) -> tuple[str, Coverage]:
+    with where as folder, World(seed, orders, folder) as world:
+        return world.run(), world.coverage
