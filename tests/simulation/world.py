@@ -3,7 +3,7 @@
 import gc
 import hashlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +39,7 @@ KINDS: Mapping[str, type[Watch]] = {
 """Services whose rows are judged; of the others, only the log and the cursors."""
 
 TURN = ("orders", "wallets", "orders", "trades", "users")
-FOLLOWERS = ("portfolios", "notifications")
+FOLLOWERS = app.FOLLOWERS
 
 QUIET_TRIES_MAX = 60
 
@@ -264,10 +264,17 @@ class World:
         self.bus.up(writer)
 
     def _crash(self, name: str, error: BaseException) -> None:
-        names = [name]
-        if isinstance(error, Crashed) and self._chance.random() < 0.15:
-            self.coverage.faults["crash of all services"] += 1
-            names = list(NAMES)
+        names: Sequence[str] = (name,)
+        if isinstance(error, Crashed):
+            fate = self._chance.random()
+            if fate < 0.15:
+                self.coverage.faults["crash of all services"] += 1
+                names = NAMES
+            elif fate < 0.3:
+                # the process that it is in, as `borsa up` has three of them: the others go on
+                process = "followers" if name in FOLLOWERS else "services"
+                self.coverage.faults[f"crash of the process of {process}"] += 1
+                names = [each for each in NAMES if (each in FOLLOWERS) == (name in FOLLOWERS)]
         for each in names:
             self._end(each)
         if "trades" in names and self._chance.random() < 0.5:
