@@ -15,9 +15,12 @@ from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
+from borsa.runtime.feeds import Feed
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
+from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.limits import Limits
+from borsa.runtime.http.own import OwnStream
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
@@ -266,6 +269,19 @@ def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
         )
 
 
+def channels(means: Means, edge: Edge) -> Channels:
+    """What of all services can be followed. Where a service has no door here, nothing."""
+    public: dict[str, Feed] = {}
+    own: dict[str, OwnStream] = {}
+    for service in SERVICES:
+        if service.name in means.doors:
+            feeds = service.feeds(means.doors[service.name])
+            public |= feeds.public
+            for name, each in feeds.own.items():
+                own[name] = OwnStream(name, service.name, each, edge)
+    return Channels(public, own)
+
+
 class Door:
     """What serves HTTP: who may come in, where questions go, and what is read."""
 
@@ -283,10 +299,19 @@ class Door:
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
         authenticator.begin(await edge.ask(DescribeAccess(), Origin("start")))
-        limits = Limits(self._clock, self._settings)
-        means = Means(edge, self._settings, authenticator, limits, self._clock, self.health, facts(self._settings))
+        doors = {service.name: service.door(edge, self._clock) for service in SERVICES}
+        means = Means(
+            edge,
+            self._settings,
+            authenticator,
+            Limits(self._clock, self._settings),
+            self._clock,
+            self.health,
+            facts(self._settings),
+            doors,
+        )
         self.health.ready = True
-        return application(routes(), means)
+        return application(routes(), means, channels(means, edge))
 
     def close(self) -> None:
         """No more requests."""

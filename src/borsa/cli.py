@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | backup | ..."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | backup | candles | ..."""
 
 import re
 import sys
@@ -16,7 +16,9 @@ cli = typer.Typer(
 )
 explain = typer.Typer(no_args_is_help=True, help="Say why something is as it is.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine.")
+candles = typer.Typer(no_args_is_help=True, help="Look after the candles of the markets.")
 cli.add_typer(explain, name="explain")
+cli.add_typer(candles, name="candles")
 cli.add_typer(bench, name="bench")
 
 
@@ -121,6 +123,14 @@ def migrate() -> None:
     sys.exit(run(settings.load()))
 
 
+@candles.command()
+def rebuild() -> None:
+    """Make all candles anew from the trades, while the exchange is stopped."""
+    from borsa.commands.candles import run
+
+    sys.exit(run(settings.load()))
+
+
 @cli.command()
 def migrate_data() -> None:
     """Move the data folder's databases into PostgreSQL (BORSA_DATABASE_URL); killed, it goes on when run again."""
@@ -195,6 +205,21 @@ def floor(seconds: Seconds = 15, connections: Connections = 64, batch: Batch = 0
     from borsa.commands.bench_floor import run
 
     sys.exit(run(Pressure(seconds=seconds, connections=connections, batch=batch, load=load)))
+
+
+@bench.command()
+def streams(
+    seconds: Seconds = 15,
+    connections: Connections = 64,
+    readers: Annotated[int, typer.Option(help="How many follow the book", min=1, max=50_000)] = 1_000,
+    batch: Batch = 0,
+    load: Load = "own",
+) -> None:
+    """How soon those who follow a busy book hear of it, and what that costs the orders."""
+    from borsa.commands.bench import Pressure
+    from borsa.commands.bench_streams import run
+
+    sys.exit(run(Pressure(seconds=seconds, connections=connections, batch=batch, load=load), readers))
 
 
 @bench.command()

@@ -37,6 +37,8 @@ ERRORS: Mapping[str, Error] = {
     "overloaded": Error(503, "Too much to do right now: try again later"),
     "no_answer": Error(504, "No answer came in time, and nobody knows whether it was done: look before you try again"),
     "storage_full": Error(503, "The disk is full, and nothing was changed: try again later"),
+    # streams
+    "too_far_back": Error(410, "What followed is not kept in reach: read what is there, and follow from now on"),
     # users
     "user_name_taken": Error(409, "This user name is taken"),
     "weak_password": Error(422, "The password is too easy to guess"),

@@ -71,7 +71,8 @@ class Hatch:
         edge = Edge(bus, {}, asyncio.get_running_loop())
         authenticator = Authenticator(edge, settings, clock)
         means = Means(edge, settings, authenticator, Limits(clock, settings), clock, self.health, app.facts(settings))
-        return application([route for route in standard_routes(app.SERVICES) if route.path in OWN_ROUTES], means)
+        own = [route for route in standard_routes(app.SERVICES) if route.path in OWN_ROUTES]
+        return application(own, means, app.channels(means, edge))
 
 
 class Part:

@@ -127,6 +127,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_piece_bytes: Annotated[Count, _about("Bytes of a snapshot that one commit writes")] = 262_144
     snapshots_kept: Annotated[Count, _about("Snapshots of the books that are kept")] = 3
 
+    # streams
+    origins: Annotated[
+        str, _about("Origins, separated by commas, whose pages may open streams beside the server's own")
+    ] = ""
+    address_streams_max: Annotated[Count, _about("Streams of one address (of IPv6: of one /64) at a time")] = 2_000
+    user_streams_max: Annotated[Count, _about("Streams of one user at a time")] = 100
+    stream_channels_max: Annotated[Count, _about("Channels that one stream follows")] = 200
+    stream_messages_per_second: Annotated[Count, _about("Messages of a client that a stream takes in a second")] = 50
+    stream_message_bytes_max: Annotated[Count, _about("Largest message of a client that a stream takes")] = 16 * 1024
+    stream_unread_bytes: Annotated[
+        Count, _about("Bytes that a client of a stream may leave unread until changes are merged for it")
+    ] = 256 * 1024
+
+    # market data
+    second_candles_hours: Annotated[
+        CountOrNone, _about("How long candles of one second are kept; the longer ones stay. 0 is for ever")
+    ] = 48
+
     # processes apart
     ask_seconds_max: Annotated[Count, _about("How long a gateway waits for the answer of a service")] = 10
     reading_threads_max: Annotated[
@@ -156,6 +174,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def proxies(self) -> list[str]:
         """The networks of trusted proxies."""
         return [each.strip() for each in self.trusted_proxies.split(",") if each.strip()]
+
+    @property
+    def own_origins(self) -> frozenset[str]:
+        """Origins whose pages may open streams, in small letters."""
+        return frozenset(each.strip().lower().rstrip("/") for each in self.origins.split(",") if each.strip())
 
     @property
     def address(self) -> str:

@@ -22,6 +22,7 @@ from borsa.app import SERVICES, routes
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED
 from borsa.runtime.http.openapi import codes_of, openapi_document
+from borsa.runtime.service import streamed
 from tests.api.stage import Stage
 from tests.api.test_requests import events
 from tests.support.running import Person, Running
@@ -246,7 +247,9 @@ def test_the_asyncapi_document_has_a_message_for_every_event_in_the_channel_of_i
     document = stage.running.http.get("/asyncapi.json").json()
     assert document["asyncapi"].startswith("3.0")
     assert {"title", "version"} <= set(document["info"])
-    assert set(document["components"]["messages"]) == {kind.__name__ for kind in PUBLISHED}
+    told = {kind.__name__: kind for kinds in streamed(SERVICES).values() for kind in kinds}
+    assert set(document["components"]["messages"]) == {kind.__name__ for kind in PUBLISHED} | set(told)
+    assert all(document["components"]["messages"][name]["summary"] for name in told)
     for kind in PUBLISHED:
         channel = document["channels"][kind.source]
         assert channel["messages"][kind.__name__] == {"$ref": f"#/components/messages/{kind.__name__}"}
@@ -256,7 +259,11 @@ def test_the_asyncapi_document_has_a_message_for_every_event_in_the_channel_of_i
     for operation in document["operations"].values():
         assert operation["action"] == "send"
         assert resolved(document, operation["channel"]["$ref"])
-    assert set(document["channels"]) <= {service.name for service in SERVICES}
+    logs, streams = [
+        {key for key in document["channels"] if key.startswith("stream_") is kind} for kind in (False, True)
+    ]
+    assert logs <= {service.name for service in SERVICES}
+    assert {document["channels"][key]["address"] for key in streams} == set(streamed(SERVICES))
 
 
 def test_every_event_that_was_published_fits_its_message(stage: Stage) -> None:
@@ -264,7 +271,7 @@ def test_every_event_that_was_published_fits_its_message(stage: Stage) -> None:
     stage.trade()
     checkers: dict[str, Any] = {}
     seen = set()
-    for source in document["channels"]:
+    for source in {kind.source for kind in PUBLISHED}:
         for event in events(stage.admin, source):
             kind = event["type"]
             if kind not in checkers:

@@ -48,6 +48,9 @@ EXECUTED = "(SELECT min(sequence) FROM log WHERE type = 'TradeExecuted')"
 
 
 DAMAGES = {
+    "a candle is too high": ("I-37", "trades", "UPDATE candles SET high = high + 1 WHERE interval = 60"),
+    "a candle is lost": ("I-37", "trades", "DELETE FROM candles WHERE interval = 86400"),
+    "a candle of nothing": ("I-37", "trades", "INSERT INTO candles VALUES ('BTC-USD', 60, 0, 1, 1, 1, 1, 1, 1, 1)"),
     "a balance grows": (
         "I-01",
         "wallets",

@@ -137,5 +137,8 @@ class Witness:
             bids, asks = kernel.depth(market, len(there) + 1)
             assert bids == sorted(totals[Side.BUY].items(), reverse=True), "I-23: levels are exact"
             assert asks == sorted(totals[Side.SELL].items()), "I-23: levels are exact"
+            for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+                for price in [near for level, _ in levels for near in range(level - 1, level + 2)]:
+                    assert kernel.quantity_at(market, side, price) == totals[side][price], "I-23: levels are exact"
             if bids and asks:
                 assert bids[0][0] < asks[0][0], "I-20: an uncrossed book"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,20 @@ class Ear:
 
     def observe(self, events: list[Recorded]) -> None:
         self.sequences += [each.sequence for each in events]
+
+
+class Radio:
+    """A receiver."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self.missed = 0
+
+    def receive(self, message: bytes) -> None:
+        self.heard.append(message)
+
+    def miss(self) -> None:
+        self.missed += 1
 
 
 class BusSuite:
@@ -54,6 +69,39 @@ class BusSuite:
         stage.ask(Say(word="after", events=2), 2)
         stage.settle()
         assert ear.sequences == [2, 3]
+
+    def test_what_is_broadcast_comes_in_its_order_to_everybody_who_is_there(self, stage: Stage) -> None:
+        stage.ask(Say(word="before", aloud=True), 1)
+        stage.settle()
+        radios = [Radio(), Radio()]
+        for radio in radios:
+            stage.bus.tune("alpha", radio)
+        for word in ("one", "two", "three"):
+            stage.ask(Say(word=word, aloud=True), word)
+        stage.settle()
+        stage.ask(Say(word="four", events=0, aloud=True), 5)
+        stage.settle()
+        assert [radio.heard for radio in radios] == [[b"one", b"two", b"three", b"four"]] * 2
+
+    def test_what_is_not_committed_is_not_broadcast(self, stage: Stage) -> None:
+        radio = Radio()
+        stage.bus.tune("alpha", radio)
+        stage.ask(Say(word="one", aloud=True), 1)
+        stage.ask(SayAndFail(word="never", code="wallet_closed"), 2)
+        stage.ask(SayAndFail(word="never"), 3)
+        stage.ask(Say(word="two", aloud=True), 4)
+        stage.settle()
+        assert radio.heard == [b"one", b"two"]
+
+    def test_who_hears_an_event_has_heard_what_was_broadcast_with_it(self, stage: Stage) -> None:
+        heard: list[Any] = []
+        radio, ear = Radio(), Ear()
+        radio.heard = ear.sequences = heard
+        stage.bus.tune("alpha", radio)
+        stage.bus.listen("alpha", ear)
+        stage.ask(Say(word="w", aloud=True))
+        stage.settle()
+        assert sorted(map(str, heard)) == ["1", "b'w'"]
 
     def test_the_log_is_read_after_a_sequence(self, stage: Stage) -> None:
         stage.ask(Say(word="w", events=8))

@@ -59,6 +59,7 @@ class Say(Request[Word], frozen=True, kw_only=True):
     answered_by: ClassVar[str] = "alpha"
     word: str
     events: int = 1
+    aloud: bool = False
 
 
 class SayAndFail(Request[Done], frozen=True, kw_only=True):
@@ -102,12 +103,15 @@ def say(tx: Any, memory: Memory, request: Say) -> Word:
     counted = memory.count(request.word)
     for _ in range(request.events):
         tx.publish(UserUpdated(user_id=request.word, user_name="alpha"))
+    if request.aloud:
+        tx.broadcast(request.word.encode())
     return counted
 
 
 def say_and_fail(tx: Any, memory: Memory, request: SayAndFail) -> Done:
     memory.count(request.word)
     tx.publish(UserUpdated(user_id=request.word, user_name="never"))
+    tx.broadcast(b"never")
     if request.code:
         raise Refused(request.code, "as asked")
     raise ZeroDivisionError("as asked")

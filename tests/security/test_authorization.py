@@ -85,6 +85,9 @@ TABLE = [
     admins("PUT /api/markets/{symbol}", 200, Stage.own_market),
     public("GET /api/markets/{symbol}/book", about=Stage.symbol),
     public("GET /api/markets/{symbol}/trades", about=Stage.symbol),
+    public("GET /api/markets/{symbol}/ticker", about=Stage.symbol),
+    public("GET /api/markets/{symbol}/candles", about=Stage.symbol),
+    public("GET /api/tickers"),
 
     own_only("GET /api/trades", key=200),
     admins("POST /api/trades", 201),

@@ -294,6 +294,13 @@ class Port:
         self._disk.call("publish")
         self._bus.publish(source, events)
 
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        """Nobody is there: the door is played by people.py."""
+        self._disk.call("broadcast")
+
+    def tune(self, source: str, receiver: Any) -> None:
+        """As `listen`."""
+
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         self._disk.call("fetch")
         return self._bus.fetch(self._name, source, after)

@@ -10,7 +10,7 @@ from borsa.requests import AgreeBlockTrade, CrossOrders
 from borsa.services.notifications.model import MarkRead, Preferences, SendMessage, SetPreferences
 from borsa.services.orders.model import CancelAll, ChangeMarket
 from borsa.services.portfolios.model import CreatePortfolio, DeletePortfolio, RenamePortfolio
-from borsa.services.trades.model import Annotate, BustTrade, ReadDepth
+from borsa.services.trades.model import Annotate, BustTrade, LookAtMarket
 from borsa.services.users.model import ChangeUser, DeleteUser, RegisterUser
 from borsa.services.wallets.model import Adjust, CloseWallet, Deposit, OpenWallet
 from tests.simulation.access import WatchedUsers
@@ -230,7 +230,7 @@ class Wishes(Trading):
         trade_id = self._some_trade()
         if trade_id is not None:
             self._ask(Annotate(trade_id=trade_id, note="seen", tags=None))
-        self._ask(ReadDepth(symbol=self._chance.choice(self._markets).symbol, levels=5))
+        self._ask(LookAtMarket(symbol=self._chance.choice(self._markets).symbol))
 
     def _cross(self) -> None:
         """Two open orders that cross: one of them waits for its stop price."""

@@ -103,6 +103,12 @@ class Alone:
     def publish(self, source: str, events: Sequence[Recorded]) -> None:
         self.published.extend(events)
 
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        """Nobody is there."""
+
+    def tune(self, source: str, receiver: Any) -> None:
+        raise NotImplementedError
+
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         return self._logs[source][after:]
 

@@ -67,7 +67,7 @@ def _measure(client: Client, pressure: Pressure, *, tidy: bool = False) -> Outco
     """Measure; `tidy` leaves no order open behind."""
     client.sign_in_admin()
     market = client.open_market(market_named("BENCH", "USD", "0.01", "0.000001"))
-    keys = [player.key for player in _players(client, market, pressure.users)]
+    keys = [player.key for player in players(client, market, pressure.users)]
     facts = client.facts()
     kernel = facts.get("kernel", "unknown")
     say(pressure, f"{market.symbol}, limit orders around a middle price, about 70 % of them trade", f"{kernel} kernel")
@@ -94,7 +94,8 @@ def _measure(client: Client, pressure: Pressure, *, tidy: bool = False) -> Outco
     return outcome
 
 
-def _players(client: Client, market: Market, count: int) -> list[Participant]:
+def players(client: Client, market: Market, count: int) -> list[Participant]:
+    """Users with funds: one buys, the next one sells."""
     units = min(FUNDS_EACH_MAX, FUNDS_ALL // count) * 10**ASSET_SCALE
     players = [client.make_participant() for _ in range(count)]
     for number, player in enumerate(players):

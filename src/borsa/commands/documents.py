@@ -5,6 +5,7 @@ import msgspec
 from borsa import app
 from borsa.runtime.asyncapi import asyncapi_document
 from borsa.runtime.http.openapi import openapi_document
+from borsa.runtime.service import streamed
 
 
 def openapi_text() -> str:
@@ -14,7 +15,7 @@ def openapi_text() -> str:
 
 def asyncapi_text() -> str:
     """The events as indented JSON."""
-    return _text(asyncapi_document())
+    return _text(asyncapi_document(streamed(app.SERVICES)))
 
 
 def _text(document: object) -> str:

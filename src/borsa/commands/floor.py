@@ -21,7 +21,7 @@ from borsa.errors import Refusal, Refused
 from borsa.markets import Market
 from borsa.requests import AccessState, DescribeAccess, IdentifyKey, KeyHolder, Request
 from borsa.runtime import telemetry
-from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.http.app import Application
 from borsa.runtime.identity import SCOPES
@@ -124,6 +124,12 @@ class NobodyBehind:
 
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         return ()
+
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        """Nobody is there."""
+
+    def tune(self, source: str, receiver: Receiver) -> None:
+        """There is nothing to hear."""
 
     def listen(self, source: str, listener: Listener) -> None:
         pass

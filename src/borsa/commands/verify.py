@@ -11,6 +11,7 @@ from borsa import app
 from borsa.commands.audit import (
     actions,
     books,
+    candles,
     followers,
     holds,
     ledger,
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     *holds.CHECKS,
     *orders.CHECKS,
     *trades.CHECKS,
+    *candles.CHECKS,
     *books.CHECKS,
     *logs.CHECKS,
     *followers.CHECKS,

@@ -80,6 +80,9 @@ class Kernel(Protocol):
     def depth(self, market: int, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(bids, asks), at most `levels` of each as (price in ticks, total remaining in lots), best first."""
 
+    def quantity_at(self, market: int, side: int, price: int) -> int:
+        """Total remaining in lots at a price in ticks; 0 where nothing rests."""
+
     def last_price(self, market: int) -> int:
         """Price of the last trade in ticks; 0 before the first."""
 

@@ -88,6 +88,14 @@ cdef class CompiledKernel:
             return [], []
         return self.depth_of(&book.ladders[BUY], levels), self.depth_of(&book.ladders[SELL], levels)
 
+    def quantity_at(self, market, side, price):
+        cdef Book* book = self.book_of(market)
+        cdef u32 number
+        if book == NULL:
+            return 0
+        number = level_of(self.core, &book.ladders[SELL if side else BUY], price)
+        return self.total_of(&self.core.levels[number]) if number else 0
+
     def last_price(self, market):
         cdef Book* book = self.book_of(market)
         return book.last_price if book else 0
@@ -171,8 +179,11 @@ cdef class CompiledKernel:
                     return found
                 number -= 1
                 level = &self.core.levels[chunk.levels[number]]
-                found.append((level.price, <object><u64>(level.total >> 64) << 64 | <object><u64>level.total))
+                found.append((level.price, self.total_of(level)))
         return found
+
+    cdef object total_of(self, const Level* level):
+        return <object><u64>(level.total >> 64) << 64 | <object><u64>level.total
 
     cdef bytes saved_book(self, const Book* book):
         cdef u32 resting = count_resting(self.core, book)

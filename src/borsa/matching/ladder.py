@@ -117,6 +117,11 @@ class Ladder:
         best = islice(reversed(self._keys), max(levels, 0))
         return [(level.price, level.total) for level in map(self._levels.__getitem__, best)]
 
+    def quantity_at(self, price: int) -> int:
+        """The total of the level of a price; 0 where there is none."""
+        level = self._levels.get(price * self._sign)
+        return level.total if level else 0
+
     def __iter__(self) -> Iterator[Order]:
         """Every order in priority order."""
         for key in reversed(self._keys):

@@ -83,6 +83,10 @@ class NaiveKernel:
         bids, asks = book.ladders
         return bids.depth(levels), asks.depth(levels)
 
+    def quantity_at(self, market: int, side: int, price: int) -> int:
+        book = self._books.get(market)
+        return book.ladders[side].quantity_at(price) if book else 0
+
     def last_price(self, market: int) -> int:
         book = self._books.get(market)
         return book.last_price if book else 0

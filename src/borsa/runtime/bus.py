@@ -51,6 +51,16 @@ class Listener(Protocol):
         """Take the events of a commit; called on the producing writer's thread."""
 
 
+class Receiver(Protocol):
+    """Somebody who wants what a service says in passing (the door's replicas)."""
+
+    def receive(self, message: bytes) -> None:
+        """Take what was broadcast; called on any thread. Messages of one source come in their order, or not at all."""
+
+    def miss(self) -> None:
+        """Something may have been lost just now, and nothing may follow by which that would be seen."""
+
+
 class Bus(Protocol):
     """What a writer and the edge need of a bus."""
 
@@ -67,6 +77,13 @@ class Bus(Protocol):
 
     def listen(self, source: str, listener: Listener) -> None:
         """Follow the committed events of a source from now on."""
+
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        """Say something of a commit to whoever is there. It is kept nowhere and may be lost: messages bear their own
+        numbers, and who misses one asks."""
+
+    def tune(self, source: str, receiver: Receiver) -> None:
+        """Hear what a source broadcasts from now on."""
 
 
 def overloaded() -> Refused:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import Request
-from borsa.runtime.bus import Bus, Once, Origin, Outcome
+from borsa.runtime.bus import Bus, Listener, Once, Origin, Outcome
 from borsa.runtime.log import Recorded
 from borsa.runtime.reading import Reading
 
@@ -44,6 +44,14 @@ class Edge:
         """What `select(reader, *given)` finds in a service's committed data; Unreadable."""
         return await self._readings[service].read(select, *given)
 
+    def fetch(self, source: str, after: int) -> Sequence[Recorded]:
+        """The events of a source that follow a sequence, from its log."""
+        return self._bus.fetch(source, after)
+
+    def listen(self, source: str, listener: Listener) -> None:
+        """Follow the committed events of a source from now on."""
+        self._bus.listen(source, listener)
+
     def watch(self, source: str, about: str) -> asyncio.Future[Event]:
         """The next event of a source about a subject, or caused by an event id ("orders/1042").
 
@@ -62,6 +70,10 @@ class Edge:
             waiting.remove(future)
         if not waiting:
             self._watched.pop(key, None)
+
+    def tune(self, source: str, receive: Callable[[bytes], None], miss: Callable[[], None]) -> None:
+        """Hear on the event loop what a source broadcasts, and when something of it may have been lost."""
+        self._bus.tune(source, _OnLoop(self._loop, receive, miss))
 
     def deliver(self, outcomes: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
         """Take the outcomes of a commit, on the writer's thread."""
@@ -89,6 +101,23 @@ class Edge:
             for future in list(self._watched.get((source, about), ())):
                 if not future.done():
                     future.set_result(event)
+
+
+class _OnLoop:
+    """Hands over to the event loop what comes on whatever thread."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, receive: Callable[[bytes], None], miss: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._receive = receive
+        self._miss = miss
+
+    def receive(self, message: bytes) -> None:
+        self._loop.call_soon_threadsafe(self._receive, message)
+
+    def miss(self) -> None:
+        self._loop.call_soon_threadsafe(self._miss)
 
 
 class Futures:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from borsa.requests import Request
-from borsa.runtime.bus import Listener, Once, Origin, Replies
+from borsa.runtime.bus import Listener, Once, Origin, Receiver, Replies
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, Tail, newest
 from borsa.runtime.store import Reader
@@ -21,6 +21,7 @@ class EmbeddedBus:
         self._writers: dict[str, Writer] = {}
         self._consumers: dict[str, list[Writer]] = {}
         self._listeners: dict[str, list[Listener]] = {}
+        self._receivers: dict[str, list[Receiver]] = {}
         self._seen: dict[str, int] = {}
         self._fetching = threading.Lock()
 
@@ -48,6 +49,14 @@ class EmbeddedBus:
     def listen(self, source: str, listener: Listener) -> None:
         self._seen.setdefault(source, newest(self._logs[source])[0])
         self._listeners.setdefault(source, []).append(listener)
+
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        for receiver in self._receivers.get(source, ()):
+            for message in messages:
+                receiver.receive(message)
+
+    def tune(self, source: str, receiver: Receiver) -> None:
+        self._receivers.setdefault(source, []).append(receiver)
 
     def hear_of(self, source: str, last: int) -> None:
         """The log of a service in another process goes as far as `last`: consumers and listeners read it there."""

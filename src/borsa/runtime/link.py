@@ -54,6 +54,13 @@ class Published(Message, frozen=True):
     last: int
 
 
+class Broadcast(Message, frozen=True):
+    """What a service said in passing."""
+
+    source: str
+    said: bytes
+
+
 class Started(Message, frozen=True):
     """The other process recovered, and is at work. `said` is what its operator should read."""
 
@@ -97,7 +104,8 @@ class Language:
         any_request: Any = Union[tuple(requests)]  # noqa: UP007
         fields = [(name, any_request if name == "request" else kind) for name, kind in get_type_hints(Asked).items()]
         asked: Any = msgspec.defstruct("Asked", fields, bases=(Message,), frozen=True)
-        any_message: Any = asked | _Told | Declined | Published | Started | Failed | Stop | Finished | Close
+        others = Declined | Published | Broadcast | Started | Failed | Stop | Finished | Close
+        any_message: Any = asked | _Told | others
         self.decode = msgspec.msgpack.Decoder(list[any_message]).decode
         self.asked: type[Asked] = asked
 

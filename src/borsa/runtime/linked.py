@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from borsa.requests import Request, reply_type
-from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
+from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.link import Asked, Declined, Link, Message, Published, Told, outcome_message
+from borsa.runtime.link import Asked, Broadcast, Declined, Link, Message, Published, Told, outcome_message
 from borsa.runtime.log import Recorded
 from borsa.runtime.vitals import DescribeProcess, Vitals
 
@@ -90,6 +90,14 @@ class LinkedBus:
     def listen(self, source: str, listener: Listener) -> None:
         self._local.listen(source, listener)
 
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        self._local.broadcast(source, messages)
+        for link in self._askers:
+            link.put_all([Broadcast(source, message) for message in messages])
+
+    def tune(self, source: str, receiver: Receiver) -> None:
+        self._local.tune(source, receiver)
+
     def flush(self) -> bool:
         """Hand over what the other processes are to know; False: a step that never has more to do."""
         for link in self._askers:
@@ -117,6 +125,8 @@ class LinkedBus:
             elif isinstance(message, Told | Declined):
                 replies, token, outcome = self._outcome(message)
                 told.setdefault(replies, []).append((token, outcome))
+            elif isinstance(message, Broadcast):
+                self._local.broadcast(message.source, [message.said])
             elif isinstance(message, Published):
                 self._local.hear_of(message.source, message.last)
             else:

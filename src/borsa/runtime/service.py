@@ -10,6 +10,8 @@ from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime.bus import Bus
 from borsa.runtime.clock import Clock
+from borsa.runtime.edge import Edge
+from borsa.runtime.feeds import Feeds
 from borsa.runtime.http.route import Route
 from borsa.runtime.session import Session
 from borsa.runtime.store import Reader
@@ -65,6 +67,8 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     as `deed(tx, memory, fetch)`, where `fetch(source, after)` reads another service's log.
     `skips_poison`: an event that can't be handled is tried again and then set aside (a follower that can be rebuilt),
     instead of stopping the service (where skipping would break the books). `facts` say what it runs, for /healthz.
+    `door` makes what the service's routes and feeds keep in the door's process, and `feeds` what of it can be followed:
+    `channels` are their names, with their messages.
     `acts` are the words for what admins do here, in the audit.
     """
 
@@ -80,4 +84,12 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     sweeps: Sequence[Sweep] = ()
     skips_poison: bool = False
     facts: Callable[[Settings], Mapping[str, str]] = lambda _: {}
+    door: Callable[[Edge, Clock], Any] = lambda _, __: None
+    channels: Mapping[str, tuple[type[msgspec.Struct], ...]] = {}
+    feeds: Callable[[Any], Feeds] = lambda _: Feeds()
     background: Callable[[Bus, Reader, Settings, Clock], Background] | None = None
+
+
+def streamed(services: Sequence[Service[Any]]) -> dict[str, tuple[type[msgspec.Struct], ...]]:
+    """The messages of every channel that can be followed, by its name."""
+    return {name: kinds for service in services for name, kinds in service.channels.items()}

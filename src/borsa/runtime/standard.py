@@ -20,7 +20,7 @@ from borsa.runtime.http.openapi import openapi_document, readable_page
 from borsa.runtime.http.page import PAGE_ROWS_MAX, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Answered, Route
 from borsa.runtime.log import CloudEvent, cloud_event, read_after
-from borsa.runtime.service import Service
+from borsa.runtime.service import Service, streamed
 from borsa.runtime.vitals import Vitals
 
 Look = Callable[[], Awaitable[Mapping[str, Vitals | None]]]
@@ -180,11 +180,15 @@ def standard_routes(services: Sequence[Service[Any]]) -> list[Route]:
     def openapi() -> bytes:
         return encode(openapi_document([*(r for service in services for r in service.routes), *rows]))
 
+    @cache
+    def asyncapi() -> bytes:
+        return encode(asyncapi_document(streamed(services)))
+
     async def openapi_json(_: Call) -> Answered:
         return Answered(openapi(), 200)
 
     async def asyncapi_json(_: Call) -> Answered:
-        return Answered(encode(asyncapi_document()), 200)
+        return Answered(asyncapi(), 200)
 
     async def docs(_: Call) -> Answered:
         page = readable_page(msgspec.json.decode(openapi()))

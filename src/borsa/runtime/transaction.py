@@ -30,6 +30,8 @@ class Transaction:
         self._log = session.journal_of(tables["log"], row_of)
         self._actions = Actions(source, session, tables["actions"])
         self._clock = clock
+        self._session = session
+        self.broadcasts: list[bytes] = []
         # not before the newest event or act, also when the clock went back while nothing ran
         self.now = max(newest_time, self._actions.newest_time, clock.now())
 
@@ -46,6 +48,7 @@ class Transaction:
     def begin(self) -> None:
         """Take the time for the next batch."""
         self.now = max(self.now, self._clock.now())
+        self.broadcasts = []
 
     @property
     def clock_now(self) -> int:
@@ -84,6 +87,14 @@ class Transaction:
         fresh = recorded(self._source, sequence, self.now, self.correlation, self.causation, event)
         events.append(fresh)
         return fresh
+
+    def broadcast(self, message: bytes) -> None:
+        """Say something in passing to whoever is there, once this transaction is committed. It may be lost."""
+        self.broadcasts.append(message)
+        self._session.staged(self._unsay, None, None)
+
+    def _unsay(self, _key: None, _before: None) -> None:
+        self.broadcasts.pop()
 
     def act(self, action: str, target: str, **details: object) -> None:
         """Write into the audit what the admin who asked did to what; in this transaction."""

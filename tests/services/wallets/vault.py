@@ -74,6 +74,12 @@ class Vault:
     def listen(self, source: str, listener: Any) -> None:
         """Nobody listens."""
 
+    def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
+        """Nobody is there."""
+
+    def tune(self, source: str, receiver: Any) -> None:
+        raise NotImplementedError
+
     def fetch(self, source: str, after: int) -> Sequence[Recorded]:
         return self.logs[source][after:]
 

@@ -82,6 +82,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     _shown("I-34", "versions only grow"),
     _shown("I-35", "nothing happens before its cause; money moves for orders on the engine's word only"),
     _shown("I-36", "one notification for each event, user and kind; one delivery for each channel"),
+    _shown("I-37", "the candles are the fold of the trades on the tape"),
     _tested(
         "I-40",
         "whoever was answered sees it at the next read",

@@ -162,6 +162,21 @@ cdef inline u32 level_at(Core* core, Ladder* ladder, i64 price) noexcept nogil:
     return add_level(core, ladder, at, place, key)
 
 
+cdef u32 level_of(const Core* core, const Ladder* ladder, i64 price) noexcept nogil:
+    # The level of a price; 0 if there is none.
+    cdef i64 key = price * ladder.sign
+    cdef u32 number, place
+    cdef const Chunk* chunk
+    if ladder.best == 0:
+        return 0
+    number = known_slot(ladder, price)[0]
+    if number and core.levels[number].price == price:
+        return number
+    chunk = ladder.chunks[chunk_for(ladder, key)]
+    place = place_in(chunk, key)
+    return chunk.levels[place] if place < chunk.count and chunk.keys[place] == key else 0
+
+
 cdef void drop_level(Core* core, Ladder* ladder, u32 number) noexcept nogil:
     cdef i64 key = core.levels[number].price * ladder.sign
     cdef bint was_best = number == ladder.best

@@ -1,16 +1,21 @@
 """All routes as one ASGI application, with health, metrics and the documents that describe it."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from borsa.errors import Refused
 from borsa.runtime.http.call import Means, address_of
+from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.endpoint import Endpoint, Receive, Scope, Send, request_id_of, respond
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.http.route import Route
+from borsa.runtime.http.sse import PATH, EventStreams
+from borsa.runtime.http.streams import Streams
+
+Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Resource:
@@ -37,25 +42,30 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: dict[str, Resource], means: Means) -> None:
+    def __init__(self, resources: dict[str, Resource], means: Means, channels: Channels) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
             await _refuse(means, scope, send, Refused("not_found"), {})
 
-        self._fixed = {path: resource for path, resource in resources.items() if "{" not in path}
+        self._streams = Streams(means, channels)
+        self._fixed: dict[str, Served] = {path: resource for path, resource in resources.items() if "{" not in path}
+        self._fixed[PATH] = EventStreams(means, channels)
         others = [Path(path, resource) for path, resource in resources.items() if "{" in path]
         self._router = Router(others, redirect_slashes=False, default=nowhere)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._streams.socket(scope, receive, send)
+            return
         resource = self._fixed.get(scope["path"], self._router)
         await resource(scope, receive, send)
 
 
-def application(routes: Iterable[Route], means: Means) -> Application:
-    """The ASGI application of a table of routes."""
+def application(routes: Iterable[Route], means: Means, channels: Channels) -> Application:
+    """The ASGI application of a table of routes, and of channels to follow."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
-    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means)
+    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means, channels)
 
 
 async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:

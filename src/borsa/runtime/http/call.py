@@ -40,7 +40,8 @@ class Readiness(Protocol):
 
 
 class Means(msgspec.Struct, frozen=True):
-    """What all requests share. `facts` say what runs here, for /healthz."""
+    """What all requests share. `facts` say what runs here, for /healthz; `doors` are what each service keeps
+    in this process."""
 
     edge: Edge
     settings: Settings
@@ -49,6 +50,7 @@ class Means(msgspec.Struct, frozen=True):
     clock: Clock
     health: Readiness
     facts: Mapping[str, str] = {}
+    doors: Mapping[str, Any] = {}
 
 
 class Call:
@@ -120,6 +122,11 @@ class Call:
             _log.warning("not_read", service=service, error=str(error))
             # what was asked for before may be done
             raise Refused("no_answer" if self._asked else "overloaded") from None
+
+    @property
+    def door(self) -> Any:
+        """What the service that the route belongs to keeps in this process."""
+        return self.means.doors[self.service]
 
     async def ask(self, request: Request[R], *, keyed: bool = True) -> R:
         """The reply of a service's writer; `keyed` passes the Idempotency-Key on (once for each call)."""

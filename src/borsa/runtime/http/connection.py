@@ -73,6 +73,10 @@ class GatheringTransport(asyncio.Transport):
         """Bytes that the client has not taken yet."""
         return self._transport.get_write_buffer_size()
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Somebody else is told from now on what comes."""
+        self._transport.set_protocol(protocol)
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What is known of the connection."""
         return self._transport.get_extra_info(name, default)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+from collections import Counter
 from functools import lru_cache
 
 from borsa.errors import Refused
@@ -39,6 +40,9 @@ class Limits:
         self.cancels_of_key = Budget(clock, by_key, 1)
         self.orders_of_user = Budget(clock, settings.orders_per_second, 1)
         self.rows_of_user = Budget(clock, settings.rows_per_second, 1)
+        self.messages_of_stream = Budget(clock, settings.stream_messages_per_second, 1)
+        self.streams_of_address = Places(settings.address_streams_max)
+        self.streams_of_user = Places(settings.user_streams_max)
         self._refusals = Budget(clock, REFUSALS_FREE, REFUSALS_SECONDS)
         self.registrations_of_address = Budget(clock, settings.registrations_per_minute, 60)
         self.failures = Failures(clock)
@@ -50,6 +54,27 @@ class Limits:
             self._refusals.take(who)
         except Refused:
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+class Places:
+    """So many of something for each at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    def take(self, who: str) -> bool:
+        """Take a place; False when there is none."""
+        if self._taken[who] >= self._most:
+            return False
+        self._taken[who] += 1
+        return True
+
+    def leave(self, who: str) -> None:
+        """Give a place back."""
+        self._taken[who] -= 1
+        if not self._taken[who]:
+            del self._taken[who]
 
 
 class Budget:

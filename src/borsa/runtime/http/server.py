@@ -14,6 +14,7 @@ import uvicorn
 from borsa.runtime.http.app import Application
 from borsa.runtime.http.call import Readiness
 from borsa.runtime.http.connection import BoundedProtocol, Patience
+from borsa.runtime.http.socket import SocketProtocol
 from borsa.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75
@@ -37,7 +38,7 @@ class Server(uvicorn.Server):
             self._look_at(list(self.server_state.connections))  # type: ignore[arg-type]
         return await super().on_tick(counter)
 
-    def _look_at(self, connections: Sequence[BoundedProtocol]) -> None:
+    def _look_at(self, connections: Sequence[BoundedProtocol | SocketProtocol]) -> None:
         """Let go of clients that stand still, and of those with most to read when it is too much for all."""
         now = time.monotonic()
         for connection in connections:
@@ -73,7 +74,9 @@ def _config(app: Application, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,
-        ws="none",
+        ws=SocketProtocol,
+        ws_max_size=settings.stream_message_bytes_max,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         log_level="error",  # what is wrong with a request, its client is told

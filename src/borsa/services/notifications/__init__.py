@@ -10,7 +10,7 @@ from borsa.events import (
     WalletUpdated,
 )
 from borsa.runtime.service import Service
-from borsa.services.notifications import api, handlers, model, tables
+from borsa.services.notifications import api, feeds, handlers, model, tables
 from borsa.services.notifications.deliver import Sender
 from borsa.services.notifications.store import Memory
 
@@ -19,6 +19,8 @@ NOTIFICATIONS: Service[Memory] = Service(
     tables=tables.METADATA,
     memory=Memory,
     routes=api.ROUTES,
+    feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         model.SendMessage: handlers.send_message,
         model.MarkRead: handlers.mark_read,

@@ -91,6 +91,26 @@ def notification_by_id(reader: Reader, notification_id: str) -> Told | None:
     return _told(rows[0]) if rows else None
 
 
+_SINCE = Statement(
+    sa.select(_n.c.notification_id, _n.c.user_id, _n.c.created_at)
+    .where(_n.c.notification_id > sa.bindparam("after"))
+    .order_by(_n.c.notification_id)
+    .limit(sa.bindparam("limit"))
+)
+_NEWEST = Statement(sa.select(_n.c.created_at).order_by(_n.c.notification_id.desc()).limit(1))
+
+
+def told_since(reader: Reader, after: str, limit: int) -> list[Row]:
+    """Id, user and time of notifications after an id, in the order of their ids."""
+    return reader.read(_SINCE, after=after, limit=limit)
+
+
+def newest_time(reader: Reader) -> int:
+    """When the newest notification was made."""
+    rows = reader.read(_NEWEST)
+    return int(rows[0][0]) if rows else 0
+
+
 def preferences_of(reader: Reader, user_id: str) -> Preferences:
     """How a user wants to be told: everything into the inbox, unless something else was said."""
     rows = reader.read(_PREFERENCES, user_id=user_id)

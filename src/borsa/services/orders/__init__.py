@@ -18,7 +18,7 @@ from borsa.events import (
 )
 from borsa.requests import AgreeBlockTrade, ConfirmHolds, CrossOrders
 from borsa.runtime.service import Service
-from borsa.services.orders import api, crossing, handlers, model, placing, tables
+from borsa.services.orders import api, crossing, feeds, handlers, model, placing, tables
 from borsa.services.orders.store import Memory
 
 ORDERS: Service[Memory] = Service(
@@ -26,6 +26,9 @@ ORDERS: Service[Memory] = Service(
     tables=tables.METADATA,
     memory=Memory,
     routes=api.ROUTES,
+    door=feeds.Markets,
+    feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         model.PlaceOrder: placing.place_order,
         model.PlaceOrders: placing.place_orders,

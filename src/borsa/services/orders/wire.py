@@ -180,6 +180,20 @@ def order_reply(state: OrderState) -> OrderReply:
     )
 
 
+class MarketsSnapshot(Reply, frozen=True, tag_field="type", tag="snapshot"):
+    """All markets."""
+
+    channel: str
+    markets: list[MarketReply]
+
+
+class MarketsChanged(Reply, frozen=True, tag_field="type", tag="change"):
+    """Markets that are new, or whose state or fees are others now."""
+
+    channel: str
+    markets: list[MarketReply]
+
+
 def market_reply(market: Market) -> MarketReply:
     """A market as it is answered."""
     texts = market_texts(market)

@@ -2,7 +2,7 @@
 
 from borsa.events import PortfolioUpdated, TradeExecuted, UserCreated, UserDeleted, WalletUpdated
 from borsa.runtime.service import Service
-from borsa.services.portfolios import api, handlers, model, tables
+from borsa.services.portfolios import api, feeds, handlers, model, tables
 from borsa.services.portfolios.store import Memory
 
 PORTFOLIOS: Service[Memory] = Service(
@@ -10,6 +10,8 @@ PORTFOLIOS: Service[Memory] = Service(
     tables=tables.METADATA,
     memory=Memory,
     routes=api.ROUTES,
+    feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         model.CreatePortfolio: handlers.create_portfolio,
         model.RenamePortfolio: handlers.rename_portfolio,

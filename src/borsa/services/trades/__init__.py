@@ -12,7 +12,7 @@ from borsa.events import (
 )
 from borsa.matching import kernel_name
 from borsa.runtime.service import Batch, Service, Sweep
-from borsa.services.trades import api, handlers, model, tables
+from borsa.services.trades import api, feeds, handlers, model, tables
 from borsa.services.trades.store import Memory
 
 TRADES: Service[Memory] = Service(
@@ -21,7 +21,8 @@ TRADES: Service[Memory] = Service(
     memory=Memory,
     routes=api.ROUTES,
     answers={
-        model.ReadDepth: handlers.read_depth,
+        model.LookAtMarket: handlers.look_at_market,
+        model.ListMarkets: handlers.list_markets,
         model.Annotate: handlers.annotate,
         model.BustTrade: handlers.bust_trade,
     },
@@ -38,6 +39,13 @@ TRADES: Service[Memory] = Service(
     ),
     acts=("trade.annotated", "trade.bust_asked", "trade.busted", "trade.bust_refused"),
     starts=(handlers.recover,),
+    door=feeds.Markets,
+    feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     facts=lambda settings: {"kernel": kernel_name(settings.kernel)},
-    sweeps=(Sweep(5, handlers.finish_busts), Sweep(1, handlers.keep_snapshots)),
+    sweeps=(
+        Sweep(5, handlers.finish_busts),
+        Sweep(1, handlers.keep_snapshots),
+        Sweep(60, handlers.forget_candles),
+    ),
 )

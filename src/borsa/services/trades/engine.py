@@ -17,11 +17,10 @@ from borsa.events import (
     OrderCancelRequested,
     OrderCreated,
 )
-from borsa.markets import Market
 from borsa.matching import Result, iter_results, layout, open_kernel, pack_command
 from borsa.runtime.log import Recorded
 from borsa.services.trades.books import Books, Live, market_of
-from borsa.services.trades.model import next_fee, trade_id_of
+from borsa.services.trades.model import BookChange, next_fee, trade_id_of
 from borsa.services.trades.outcomes import AmendRejected, Closed, CrossFailed, Fill, Opened, Outcome, Triggered, amended
 
 _SIDES = {"buy": layout.BUY, "sell": layout.SELL}
@@ -59,9 +58,13 @@ class Engine:
         self.kernel = open_kernel(kernel)
         self.books = Books()
         self._saved = bytearray()
+        self._first: dict[str, int] = {}
+        self._touched: dict[tuple[str, str, int], None] = {}
 
     def apply(self, inputs: Sequence[Input]) -> list[list[Outcome]]:
         """Apply events in their order; for each of them, what came of it."""
+        self._first.clear()
+        self._touched.clear()
         commands: list[bytes] = []
         asked: list[int | None] = []
         for _, event in inputs:
@@ -136,11 +139,36 @@ class Engine:
             quantity=market.lots(event.quantity),
         )
 
-    def depth(self, symbol: str, levels: int) -> tuple[int, list[tuple[str, str]], list[tuple[str, str]]]:
-        """A market's sequence, and its best bids and asks as texts."""
-        market = self.books.market(symbol)
-        bids, asks = self.kernel.depth(market.number, levels)
-        return self.books.sequences.get(symbol, 0), _texts(market, bids), _texts(market, asks)
+    def count_change(self, event: Event) -> None:
+        """An event changes a book."""
+        self.books.count_change(event)
+        symbol: str | None = getattr(event, "symbol", None)
+        if symbol is not None and symbol not in self._first:
+            self._first[symbol] = self.books.sequences[symbol]
+
+    def touch(self, live: Live) -> None:
+        """The total at an order's price may be another now. Asked for once, however many orders touch it."""
+        if live.price:
+            self._touched[live.symbol, live.side, live.price] = None
+
+    def changes(self) -> list[BookChange]:
+        """What the last events that were applied changed of the books, market by market."""
+        found = {
+            symbol: BookChange(symbol, first, self.books.sequences[symbol], [], [])
+            for symbol, first in self._first.items()
+        }
+        quantity_at, markets = self.kernel.quantity_at, self.books.markets
+        for symbol, side, price in self._touched:
+            change = found.get(symbol)
+            if change is not None:
+                levels = change.bids if side == "buy" else change.asks
+                levels.append((price, quantity_at(markets[symbol].number, _SIDES[side], price)))
+        return list(found.values())
+
+    def book(self, symbol: str, levels: int) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]]:
+        """A market's sequence, and its best bids and asks as (price in ticks, quantity in lots)."""
+        bids, asks = self.kernel.depth(self.books.market(symbol).number, levels)
+        return self.books.sequences.get(symbol, 0), bids, asks
 
     def save(self, kernel: bytes | None = None) -> tuple[bytes | bytearray, ...]:
         """The whole state: together these are what `load` takes, until the next call overwrites them. They are apart,
@@ -160,14 +188,11 @@ class Engine:
         self.books = books
 
 
-def _texts(market: Market, levels: list[tuple[int, int]]) -> list[tuple[str, str]]:
-    return [(market.price_text(price), market.quantity_text(quantity)) for price, quantity in levels]
-
-
 class _Telling:
     """Turns what the kernel says of one event into outcomes, and keeps the books' own account of it."""
 
     def __init__(self, engine: Engine, sequence: int, event: Event) -> None:
+        self._engine = engine
         self._books = engine.books
         self._sequence = sequence
         self._event = event
@@ -180,13 +205,15 @@ class _Telling:
         if isinstance(event, MarketEvent):
             self._books.put_market(market_of(event))
         elif results:
-            self._books.count_change(event)
+            self._engine.count_change(event)
         for result in results:
             self._tell(result)
         if isinstance(event, BlockTradeAgreed):
             self._block(event)
         elif isinstance(event, OrderCreated):
             live = self._books.live.get(int(event.order_id))
+            if live is not None:
+                self._engine.touch(live)
             if live is not None and not live.filled and event.order_type != "block":
                 self._told.append(Opened(live, self._books.markets[live.symbol], live.remaining))
         return self._told
@@ -197,18 +224,24 @@ class _Telling:
             self._fill(result)
         elif kind == layout.KIND_CLOSED:
             live = self._books.live.pop(result.order_id)
+            self._engine.touch(live)
             self._told.append(Closed(live, self._books.markets[live.symbol], _REASONS[result.reason]))
         elif kind == layout.KIND_AMENDED:
             self._amended(result)
         elif kind == layout.KIND_PREVENTED:
             self._prevented(result)
         elif kind == layout.KIND_TRIGGERED:
-            self._told.append(Triggered(self._books.live[result.order_id]))
+            live = self._books.live[result.order_id]
+            self._engine.touch(live)
+            self._told.append(Triggered(live))
         elif kind == layout.KIND_REFUSED:
             self._refused(_REASONS[result.reason])
 
     def _fill(self, result: Result) -> None:
         taker, maker = self._books.live[result.order_id], self._books.live[result.other_id]
+        self._engine.touch(maker)
+        if isinstance(self._event, CrossRequested):
+            self._engine.touch(taker)
         self._execute(taker, maker, result.price, result.quantity, block=False)
 
     def _execute(self, taker: Live, maker: Live, price: int, quantity: int, *, block: bool) -> None:
@@ -248,7 +281,9 @@ class _Telling:
         if not isinstance(event, OrderAmendRequested):
             raise TypeError(f"event {self._sequence} amended order {result.order_id}")
         market = self._books.markets[live.symbol]
+        self._engine.touch(live)
         live.price = result.price
+        self._engine.touch(live)
         live.quantity = result.quantity
         self._told.append(amended(live, event.revision, market))
 
@@ -258,6 +293,7 @@ class _Telling:
         if taker.prevention != "decrement":
             return
         market = self._books.markets[taker.symbol]
+        self._engine.touch(maker)
         for live in (taker, maker):
             if live.quantity:
                 live.prevented += result.quantity

@@ -1,12 +1,12 @@
 """The deeds of trades: match what the orders log brings, replay it at a start, and undo what an admin declares void."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
 
 from borsa.errors import CantStart, Refused
-from borsa.events import TradeBusted
+from borsa.events import MarketCreated, TradeBusted
 from borsa.markets import amount_text
 from borsa.requests import Done, ReverseTrade
 from borsa.runtime.log import Fetch, Recorded
@@ -21,15 +21,25 @@ from borsa.services.trades.model import (
     FILLS_PER_INPUT_MAX,
     Annotate,
     BustTrade,
-    Depth,
-    ReadDepth,
+    ListMarkets,
+    LookAtMarket,
+    MarketMade,
+    MarketMoved,
+    MarketSeen,
+    Symbols,
     Trade,
+    TradeVoid,
 )
 from borsa.services.trades.outcomes import Fill
 from borsa.services.trades.snapshots import EVENTS_A_PIECE, PIECES_WRITTEN_A_SWEEP
 from borsa.services.trades.store import Memory
 
 _log = structlog.get_logger("borsa")
+
+_encode = msgspec.msgpack.Encoder().encode
+
+HOUR = 3_600_000_000
+"""In microseconds."""
 
 
 class Nondeterministic(CantStart):
@@ -43,15 +53,32 @@ def match(tx: Transaction, memory: Memory, events: Sequence[Recorded]) -> None:
     memory.complete_snapshot()
     outcomes = memory.engine.apply(inputs_of(events))
     memory.applied = events[-1].sequence
+    on_tape: dict[str, list[Trade]] = {}
     for recorded, told in zip(events, outcomes, strict=True):
         tx.for_event(recorded)
         for outcome in told:
             if isinstance(outcome, Fill):
-                memory.add_trade(publishing.row_of(outcome, tx.now))
+                trade = publishing.row_of(outcome, tx.now)
+                memory.add_trade(trade)
+                if not outcome.block:
+                    on_tape.setdefault(trade.symbol, []).append(trade)
             tx.publish(publishing.event_of(outcome))
+    _show(tx, memory, events, on_tape)
     if memory.is_snapshot_due():
         memory.take_snapshot(tx.now)
     memory.snapshots.write(1 + len(events) // EVENTS_A_PIECE)
+
+
+def _show(tx: Transaction, memory: Memory, events: Sequence[Recorded], on_tape: Mapping[str, Sequence[Trade]]) -> None:
+    """What everybody may see of it: the candles, and what is broadcast."""
+    for trades in on_tape.values():
+        memory.add_to_candles(trades)
+    for recorded in events:
+        if recorded.type == MarketCreated.__name__:
+            tx.broadcast(_encode(MarketMade(recorded.subject)))
+    for change in memory.engine.changes():
+        public = [publishing.on_tape(trade) for trade in on_tape.get(change.symbol, ())]
+        tx.broadcast(_encode(MarketMoved(change, public)))
 
 
 def keep_snapshots(_: Transaction, memory: Memory) -> None:
@@ -60,6 +87,13 @@ def keep_snapshots(_: Transaction, memory: Memory) -> None:
     memory.snapshots.forget()
     memory.complete_snapshot()
     memory.snapshots.write(PIECES_WRITTEN_A_SWEEP)
+
+
+def forget_candles(tx: Transaction, memory: Memory) -> None:
+    """Remove the candles of a second that are too old; all others stay."""
+    hours = memory.settings.second_candles_hours
+    if hours:
+        memory.forget_candles(tx.now - hours * HOUR)
 
 
 def recover(_: Transaction, memory: Memory, fetch: Fetch) -> None:
@@ -90,11 +124,16 @@ def _essence(trade: Trade) -> tuple[object, ...]:
     return msgspec.structs.astuple(trade)[: Trade.__struct_fields__.index("status")]
 
 
-def read_depth(_: Transaction, memory: Memory, request: ReadDepth) -> Depth:
-    """The best levels of a book."""
+def look_at_market(tx: Transaction, memory: Memory, request: LookAtMarket) -> MarketSeen:
+    """What everybody may see of a market."""
     if request.symbol not in memory.engine.books.markets:
         raise Refused("unknown_symbol")
-    return Depth(*memory.engine.depth(request.symbol, request.levels))
+    return memory.seen(request.symbol, tx.now)
+
+
+def list_markets(_: Transaction, memory: Memory, __: ListMarkets) -> Symbols:
+    """Which markets there are."""
+    return Symbols(list(memory.engine.books.markets))
 
 
 def annotate(tx: Transaction, memory: Memory, request: Annotate) -> Trade:
@@ -154,6 +193,8 @@ def _reverse(tx: Transaction, memory: Memory, trade_id: int) -> Asking:
     trade = msgspec.structs.replace(trade, status=BUSTED)
     memory.trades.put(trade)
     tx.publish(_busted(trade))
+    if not trade.block:
+        tx.broadcast(_encode(TradeVoid(trade.symbol, publishing.on_tape(trade))))
     return trade
 
 

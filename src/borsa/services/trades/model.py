@@ -4,10 +4,17 @@ from typing import ClassVar
 
 import msgspec
 
+from borsa.markets import Market
 from borsa.money import RATE_SCALE, ceil_divide
 from borsa.requests import Request
 
 EXECUTED, BUSTING, BUSTED = "executed", "busting", "busted"
+
+BOOK_LEVELS_MAX = 5_000
+"""Levels of a side of a book that are told at once."""
+
+TAPE_TRADES_MAX = 50
+"""Trades that are told at once."""
 
 FILLS_PER_INPUT_MAX = 1_000_000
 """A trade's id is the sequence of the order event that caused it times this, plus the fill's number: it follows from
@@ -67,6 +74,68 @@ class Piece(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class BookChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a commit changed of a market's book: the sequences from `first` to `last`, and the new totals of the levels
+    that were touched; 0 where nothing is left. A level may be named whose total is what it was."""
+
+    symbol: str
+    first: int
+    last: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class OnTape(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A trade as anybody may see it, in the units of `Trade`."""
+
+    trade_id: int
+    price: int
+    quantity: int
+    notional: int
+    taker_side: str
+    executed_at: int
+    status: str
+
+
+class Candle(msgspec.Struct, frozen=True, gc=False):
+    """What was traded in a market in a stretch of `interval` seconds from `start` on, in microseconds since 1970.
+
+    Prices in 10**-8 quote per base, `volume` in base units, `quote_volume` in quote units; a volume that is more than
+    a database keeps stays at the greatest number that it does.
+    """
+
+    symbol: str
+    interval: int
+    start: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    quote_volume: int
+    trades: int
+
+
+class MarketMoved(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """What a commit changed of what everybody sees of a market; broadcast."""
+
+    change: BookChange
+    trades: list[OnTape]
+
+
+class MarketMade(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """There is a new market; broadcast."""
+
+    symbol: str
+
+
+class TradeVoid(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """A trade on the tape was busted; broadcast."""
+
+    symbol: str
+    trade: OnTape
+
+
 def next_fee(numerator: int, charged: int) -> int:
     """What an order pays for its newest fill.
 
@@ -79,20 +148,43 @@ def next_fee(numerator: int, charged: int) -> int:
 # what the door asks ------------------------------------------------------------------------------------------------
 
 
-class Depth(msgspec.Struct, frozen=True):
-    """The best levels of a book as (price, quantity) texts, and the market's sequence at that moment."""
+Levels = list[tuple[int, int]]
+"""Price in ticks and total quantity in lots."""
 
+
+class MarketSeen(msgspec.Struct, frozen=True):
+    """What everybody may see of a market, all of it at one moment.
+
+    The best levels, best first, at most BOOK_LEVELS_MAX of a side, and the sequence of the book; the newest trades on
+    the tape, oldest first; the candles of the last 24 hours' minutes; and of each interval the last two candles.
+    """
+
+    market: Market
     sequence: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
+    bids: Levels
+    asks: Levels
+    tape: list[OnTape]
+    minutes: list[Candle]
+    candles: list[Candle]
 
 
-class ReadDepth(Request[Depth], frozen=True, kw_only=True):
-    """The book of a market. Refused: unknown_symbol."""
+class LookAtMarket(Request[MarketSeen], frozen=True, kw_only=True):
+    """What is to be seen of a market: for replicas, which follow it from there. Refused: unknown_symbol."""
 
     answered_by: ClassVar[str] = "trades"
     symbol: str
-    levels: int
+
+
+class Symbols(msgspec.Struct, frozen=True):
+    """All markets, by their symbols."""
+
+    symbols: list[str]
+
+
+class ListMarkets(Request[Symbols], frozen=True, kw_only=True):
+    """Which markets there are."""
+
+    answered_by: ClassVar[str] = "trades"
 
 
 class Annotate(Request[Trade], frozen=True, kw_only=True):

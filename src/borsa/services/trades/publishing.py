@@ -15,7 +15,7 @@ from borsa.events import (
 )
 from borsa.markets import Market, amount_text
 from borsa.services.trades.books import Live
-from borsa.services.trades.model import EXECUTED, Trade
+from borsa.services.trades.model import EXECUTED, OnTape, Trade
 from borsa.services.trades.outcomes import (
     Amended,
     AmendRejected,
@@ -51,6 +51,19 @@ def row_of(fill: Fill, now: int) -> Trade:
         tags="",
         bust_reason=None,
         executed_at=now,
+    )
+
+
+def on_tape(trade: Trade) -> OnTape:
+    """A trade as anybody may see it."""
+    return OnTape(
+        trade.trade_id,
+        trade.price,
+        trade.quantity,
+        trade.notional,
+        trade.taker_side,
+        trade.executed_at,
+        trade.status,
     )
 
 

@@ -1,22 +1,35 @@
-"""The memory of trades: the engine, the rows of its trades, its snapshots, and what the door reads."""
+"""The memory of trades: the engine, the rows of its trades, their candles, its snapshots, and what the door reads."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
+from borsa.money import UNITS_MAX
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Session
-from borsa.runtime.store import Reader, Statement
+from borsa.runtime.store import Connection, Reader, Statement, insert_row
 from borsa.services.trades import tables
+from borsa.services.trades.candles import DAY, INTERVALS, MINUTE, SECOND, candle_of, folded, joined, moved
 from borsa.services.trades.engine import Engine
-from borsa.services.trades.model import Snapshot, Trade, trade_id_of
+from borsa.services.trades.model import (
+    BOOK_LEVELS_MAX,
+    TAPE_TRADES_MAX,
+    Candle,
+    MarketSeen,
+    Snapshot,
+    Trade,
+    trade_id_of,
+)
+from borsa.services.trades.publishing import on_tape
 from borsa.services.trades.snapshots import Snapshots
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
 
-_t = tables.TRADES
+_t, _c = tables.TRADES, tables.CANDLES
 
 # said as text, as in the index
 _BUSTING = Statement(sa.select(_t.c.trade_id).where(sa.text("status = 'busting'")))
@@ -31,6 +44,10 @@ _EXECUTED_BETWEEN = Statement(
     .order_by(_t.c.trade_id)
 )
 
+_OLD = (_c.c.symbol == sa.bindparam("symbol"), _c.c.interval == SECOND, _c.c.start < sa.bindparam("before"))
+_OLD_SECONDS = Statement(sa.select(_c.c.start).where(*_OLD).limit(1))
+_FORGET_SECONDS = Statement(sa.delete(_c).where(*_OLD))
+
 
 class Memory:
     """What the handlers work on."""
@@ -42,6 +59,7 @@ class Memory:
         self.saved = 0
         self._half: tuple[int, bytes] | None = None
         self.trades = session.records(_t, Trade)
+        self.candles = session.records(_c, Candle)
         self.snapshots = Snapshots(session, settings)
         self._session = session
         self._of_user = tables.TRADES_OF_USER.opened(session)
@@ -51,6 +69,41 @@ class Memory:
         self.trades.add(trade)
         for user_id in {trade.buyer_id, trade.seller_id}:
             self._of_user.add(trade.trade_id, user_id)
+
+    def add_to_candles(self, trades: Sequence[Trade]) -> None:
+        """Trades of one market that were made at one time: what a commit brings is folded once, not trade by trade."""
+        part = candle_of(trades[0].symbol, trades, SECOND)
+        for interval in INTERVALS.values():
+            fresh = moved(part, interval)
+            known = self.candles.get((fresh.symbol, interval, fresh.start))
+            if known is None:
+                self.candles.add(fresh)
+            else:
+                self.candles.put(joined(known, fresh))
+
+    def seen(self, symbol: str, now: int) -> MarketSeen:
+        """What everybody may see of a market, staged changes included."""
+        read = self._session.read
+        tape = read(_TAPE, symbol=symbol, before=UNITS_MAX, limit=TAPE_TRADES_MAX)
+        minutes = read(_CANDLES, symbol=symbol, interval=MINUTE, start=now - DAY, end=UNITS_MAX)
+        candles = [
+            Candle(*row)
+            for interval in INTERVALS.values()
+            for row in reversed(read(_LAST_CANDLES, symbol=symbol, interval=interval))
+        ]
+        return MarketSeen(
+            self.engine.books.markets[symbol],
+            *self.engine.book(symbol, BOOK_LEVELS_MAX),
+            [on_tape(Trade(*row)) for row in reversed(tape)],
+            [Candle(*row) for row in minutes],
+            candles,
+        )
+
+    def forget_candles(self, before: int) -> None:
+        """Remove the candles of a second that began before a time."""
+        for symbol in self.engine.books.markets:
+            if self._session.peek(_OLD_SECONDS, symbol=symbol, before=before):
+                self._session.run(_FORGET_SECONDS, symbol=symbol, before=before)
 
     @property
     def cursor(self) -> int:
@@ -152,3 +205,60 @@ def trade_caused_by(reader: Reader, sequence: int) -> Trade | None:
     first = trade_id_of(sequence, 0)
     rows = reader.read(_EXECUTED_BETWEEN, first=first, end=first + 1)
     return Trade(*rows[0]) if rows else None
+
+
+_OF_CANDLES = (_c.c.symbol == sa.bindparam("symbol"), _c.c.interval == sa.bindparam("interval"))
+_CANDLES = Statement(
+    sa.select(_c)
+    .where(*_OF_CANDLES, _c.c.start >= sa.bindparam("start"), _c.c.start < sa.bindparam("end"))
+    .order_by(_c.c.start)
+)
+_LAST_CANDLES = Statement(sa.select(_c).where(*_OF_CANDLES).order_by(_c.c.start.desc()).limit(2))
+_CANDLE_BEFORE = Statement(
+    sa.select(_c).where(*_OF_CANDLES, _c.c.start < sa.bindparam("start")).order_by(_c.c.start.desc()).limit(1)
+)
+
+
+def candles_between(reader: Reader, symbol: str, interval: int, start: int, end: int) -> list[Candle]:
+    """A market's candles that begin from `start` to before `end`, oldest first; none where nothing was traded."""
+    rows = reader.read(_CANDLES, symbol=symbol, interval=interval, start=start, end=end)
+    return [Candle(*row) for row in rows]
+
+
+def candle_before(reader: Reader, symbol: str, interval: int, start: int) -> Candle | None:
+    """A market's last candle that begins before a time."""
+    rows = reader.read(_CANDLE_BEFORE, symbol=symbol, interval=interval, start=start)
+    return Candle(*rows[0]) if rows else None
+
+
+# what a command does -----------------------------------------------------------------------------------------------
+
+ROWS_AT_ONCE = 10_000
+
+
+def rebuild_candles(connection: Connection) -> int:
+    """Make all candles anew from the trades, in one transaction; returns how many there are."""
+    connection.write(Statement(sa.delete(_c)), [()])
+    rows: list[Any] = []
+    made = 0
+    for candle in folded(_all_trades(connection)):
+        rows.append(msgspec.structs.astuple(candle))
+        if len(rows) == ROWS_AT_ONCE:
+            connection.write(insert_row(_c), rows)
+            made, rows = made + len(rows), []
+    if rows:
+        connection.write(insert_row(_c), rows)
+    connection.commit()
+    return made + len(rows)
+
+
+_NEXT_TRADES = Statement(
+    sa.select(_t).where(_t.c.trade_id > sa.bindparam("after")).order_by(_t.c.trade_id).limit(ROWS_AT_ONCE)
+)
+
+
+def _all_trades(connection: Connection) -> Iterator[Trade]:
+    after = -1
+    while rows := connection.read(_NEXT_TRADES, after=after):
+        yield from (Trade(*row) for row in rows)
+        after = rows[-1][0]

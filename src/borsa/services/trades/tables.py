@@ -1,4 +1,4 @@
-"""The schema of trades: the trades, the markets as the engine knows them, and snapshots of the books."""
+"""The schema of trades: the trades, their candles, and snapshots of the books."""
 
 import sqlalchemy as sa
 
@@ -41,6 +41,22 @@ TRADES = strict_table(
 )
 
 TRADES_OF_USER = Listing("trades_of_user", METADATA, owner="user_id", item="trade_id", kind=INTEGER)
+
+CANDLES = strict_table(
+    "candles",
+    METADATA,
+    sa.Column("symbol", sa.Text, primary_key=True),
+    sa.Column("interval", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("start", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("open", INTEGER, nullable=False),
+    sa.Column("high", INTEGER, nullable=False),
+    sa.Column("low", INTEGER, nullable=False),
+    sa.Column("close", INTEGER, nullable=False),
+    sa.Column("volume", INTEGER, nullable=False),
+    sa.Column("quote_volume", INTEGER, nullable=False),
+    sa.Column("trades", INTEGER, nullable=False),
+    by_key=True,
+)
 
 SNAPSHOTS = strict_table(
     "snapshots",

@@ -13,7 +13,7 @@ from borsa.events import (
 )
 from borsa.requests import CloseWallets, HoldAll, HoldFunds, ReverseTrade
 from borsa.runtime.service import Many, Service, Sweep
-from borsa.services.wallets import api, border, handlers, model, tables
+from borsa.services.wallets import api, border, feeds, handlers, model, tables
 from borsa.services.wallets.store import Memory
 
 WALLETS: Service[Memory] = Service(
@@ -21,6 +21,8 @@ WALLETS: Service[Memory] = Service(
     tables=tables.METADATA,
     memory=Memory,
     routes=api.ROUTES,
+    feeds=feeds.feeds,
+    channels=feeds.CHANNELS,
     answers={
         HoldFunds: Many(handlers.hold_funds),
         HoldAll: handlers.hold_all,

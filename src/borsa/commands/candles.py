@@ -1,0 +1,25 @@
+"""borsa candles rebuild: what the trades say, of however many markets, while nobody else writes."""
+
+import typer
+
+from borsa import app
+from borsa.errors import CantStart
+from borsa.runtime.lock import locked
+from borsa.services.trades.store import rebuild_candles
+from borsa.settings import Settings
+
+
+def run(settings: Settings) -> int:
+    """Make all candles anew; returns the exit status."""
+    try:
+        with locked(settings.folder):
+            connection = app.prepared(settings)["trades"].connect()
+            try:
+                made = rebuild_candles(connection)
+            finally:
+                connection.close()
+    except CantStart as error:
+        typer.echo(f"borsa: {error}", err=True)
+        return 1
+    typer.echo(f"{made} candles")
+    return 0

@@ -1,0 +1,83 @@
+"""The feeds of orders: the markets for everybody, and each user's own orders."""
+
+import asyncio
+from collections.abc import Sequence
+
+from borsa.runtime.clock import Clock
+from borsa.runtime.edge import Edge
+from borsa.runtime.feeds import OWN, Feeds, Own, no_such_channel, owner
+from borsa.runtime.log import Recorded
+from borsa.runtime.store import Reader
+from borsa.services.orders import store
+from borsa.services.orders.model import OrderState
+from borsa.services.orders.wire import MarketsChanged, MarketsSnapshot, OrderReply, market_reply, order_reply
+
+CHANNELS = {"markets": (MarketsSnapshot, MarketsChanged), "orders": OWN}
+
+_MARKET_EVENTS = ("MarketCreated", "MarketUpdated")
+
+
+class MarketsChannel:
+    """markets: a `Channel` (its docstrings say what the methods promise) of all markets, with their states and fees."""
+
+    name = "markets"
+    is_paced = False
+    may_begin_again = True
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._loop = asyncio.get_running_loop()
+        self._changed: dict[str, int] = {}
+        self.position = 0
+
+    def is_listening(self) -> bool:
+        """From the moment on that somebody asked for it."""
+        return True
+
+    def observe(self, events: Sequence[Recorded]) -> None:
+        """Take committed events of orders, on their writer's thread."""
+        found = [recorded.subject for recorded in events if recorded.type in _MARKET_EVENTS]
+        if found:
+            self._loop.call_soon_threadsafe(self._change, found)
+
+    def _change(self, symbols: Sequence[str]) -> None:
+        self.position += 1
+        self._changed.update(dict.fromkeys(symbols, self.position))
+
+    def snapshot(self) -> MarketsSnapshot:
+        markets = store.all_markets(self._edge.reader("orders"))
+        return MarketsSnapshot(channel=self.name, markets=[market_reply(market) for market in markets])
+
+    def since(self, after: int) -> Sequence[MarketsChanged]:
+        markets = store.all_markets(self._edge.reader("orders"))
+        found = [market_reply(market) for market in markets if self._changed.get(market.symbol, 0) > after]
+        return [MarketsChanged(channel=self.name, markets=found)]
+
+
+class Markets:
+    """The feed of the markets; the log of orders is followed for it once somebody asked."""
+
+    def __init__(self, edge: Edge, _: Clock) -> None:
+        self._edge = edge
+        self._channel: MarketsChannel | None = None
+
+    async def open(self, words: Sequence[str]) -> MarketsChannel:
+        """markets"""
+        if words:
+            raise no_such_channel(":".join(["markets", *words]))
+        if self._channel is None:
+            self._channel = MarketsChannel(self._edge)
+            self._edge.listen("orders", self._channel)
+        return self._channel
+
+
+def feeds(markets: Markets) -> Feeds:
+    """What orders has to follow."""
+    kinds = frozenset({"OrderCreated", "OrderUpdated", "OrderCancelled"})
+    return Feeds(public={"markets": markets}, own={"orders": Own(kinds=kinds, owners=owner, data=_order)})
+
+
+def _order(reader: Reader, order_id: str, _user_id: str) -> OrderReply | None:
+    order = store.order_by_id(reader, int(order_id))
+    market = store.market_by_symbol(reader, order.symbol) if order else None
+    return order_reply(OrderState(order, market)) if order and market else None
