@@ -176,11 +176,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return [each.strip() for each in self.trusted_proxies.split(",") if each.strip()]
 
     @property
-    def own_origins(self) -> frozenset[str]:
-        """Origins whose pages may open streams, in small letters."""
-        return frozenset(each.strip().lower().rstrip("/") for each in self.origins.split(",") if each.strip())
-
-    @property
     def address(self) -> str:
         """The address that clients use."""
         return f"http://{self.host}:{self.port}"

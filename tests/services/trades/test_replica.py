@@ -10,7 +10,7 @@ import pytest
 
 from borsa.requests import Request
 from borsa.runtime.bus import Origin
-from borsa.services.orders.model import ChangeMarket
+from borsa.services.orders.model import ChangeMarket, OrderState
 from borsa.services.trades import model
 from borsa.services.trades.candles import INTERVALS, MICROSECONDS
 from borsa.services.trades.model import BookChange, ListMarkets, LookAtMarket, MarketMoved, MarketSeen, TradeVoid
@@ -70,8 +70,8 @@ def storm(stage: Stepped, seed: int, after_each: Callable[[], None], turns: int 
         stage.settle()
         for token in asked:
             outcome = stage.outcomes.of.pop(token)
-            if hasattr(outcome, "order_id"):
-                placed.append((outcome.order_id, outcome.user_id))
+            if isinstance(outcome, OrderState):
+                placed.append((outcome.order.order_id, outcome.order.user_id))
         after_each()
 
 

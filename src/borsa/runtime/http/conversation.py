@@ -192,7 +192,8 @@ class Conversation:
 
     async def _answer(self, asked: Any) -> Answer | None:
         if isinstance(asked, Subscribe):
-            return await self._subscribe(asked)
+            await self._subscribe(asked)
+            return None
         if isinstance(asked, Unsubscribe):
             return self._unsubscribe(asked)
         if isinstance(asked, Authenticate):

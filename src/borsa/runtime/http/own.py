@@ -171,7 +171,7 @@ class OwnStream:
             if looked > RESUMED_EVENTS_MAX:
                 raise Refused("too_far_back", f"{self.name} is at {until}: read it anew, and follow from there")
             for sequence, owner, subject in rows:
-                if owner == user_id and after < sequence <= until:
+                if owner == user_id and sequence <= until:
                     changed.pop(subject, None)
                     changed[subject] = sequence
             await asyncio.sleep(0)

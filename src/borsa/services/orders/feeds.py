@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import OWN, Feeds, Own, no_such_channel, owner
+from borsa.runtime.feeds import OWN, Feeds, Messages, Own, no_such_channel, owner
 from borsa.runtime.log import Recorded
 from borsa.runtime.store import Reader
 from borsa.services.orders import store
 from borsa.services.orders.model import OrderState
 from borsa.services.orders.wire import MarketsChanged, MarketsSnapshot, OrderReply, market_reply, order_reply
 
-CHANNELS = {"markets": (MarketsSnapshot, MarketsChanged), "orders": OWN}
+CHANNELS: Messages = {"markets": (MarketsSnapshot, MarketsChanged), "orders": OWN}
 
 _MARKET_EVENTS = ("MarketCreated", "MarketUpdated")
 

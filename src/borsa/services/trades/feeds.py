@@ -9,7 +9,7 @@ from borsa.errors import Refused
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import OWN, Feeds, Own, no_such_channel
+from borsa.runtime.feeds import OWN, Feeds, Messages, Own, no_such_channel
 from borsa.runtime.log import Recorded
 from borsa.runtime.store import Reader
 from borsa.services.trades import store
@@ -36,7 +36,7 @@ from borsa.services.trades.wire import (
     trade_reply,
 )
 
-CHANNELS = {
+CHANNELS: Messages = {
     "book:{symbol}": (BookSnapshot, BookChanged),
     "trades:{symbol}": (TapeSnapshot, TapeChanged),
     "ticker:{symbol}": (TickerSnapshot, TickerChanged),
