@@ -44,10 +44,6 @@ class Edge:
         """What `select(reader, *given)` finds in a service's committed data; Unreadable."""
         return await self._readings[service].read(select, *given)
 
-    def fetch(self, source: str, after: int) -> Sequence[Recorded]:
-        """The events of a source that follow a sequence, from its log."""
-        return self._bus.fetch(source, after)
-
     def listen(self, source: str, listener: Listener) -> None:
         """Follow the committed events of a source from now on."""
         self._bus.listen(source, listener)

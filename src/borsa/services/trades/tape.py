@@ -56,9 +56,8 @@ async def get_candles(call: Call) -> CandleList:
     symbol = (await _replica(call)).symbol
     interval = INTERVALS[query.interval]
     start, end = _stretch(query, interval, call.means.clock.now())
-    reader = call.reader
-    before = store.candle_before(reader, symbol, interval, start)
-    found = store.candles_between(reader, symbol, interval, start, end)
+    before = await call.read(store.candle_before, symbol, interval, start)
+    found = await call.read(store.candles_between, symbol, interval, start, end)
     return CandleList(data=[candle_reply(candle) for candle in without_gaps(found, before, start, end)])
 
 
