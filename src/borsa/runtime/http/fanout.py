@@ -6,7 +6,7 @@ is left out of a tick, and gets one message for all that it missed when it has.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -104,7 +104,7 @@ class _Followed:
 class Fanout:
     """All channels that somebody follows. Lives on one event loop; `before_tick` is called before each look."""
 
-    def __init__(self, before_tick: Callable[[], None]) -> None:
+    def __init__(self, before_tick: Callable[[], Awaitable[None]]) -> None:
         self._followed: dict[Channel, _Followed] = {}
         self._before_tick = before_tick
         self._ticks = 0
@@ -140,7 +140,7 @@ class Fanout:
         while self._followed:
             begun = time.monotonic()
             try:
-                self._tick()
+                await self._tick()
             except Exception:
                 # one channel's fault ends no other
                 _log.exception("tick_failed")
@@ -148,9 +148,9 @@ class Fanout:
             await asyncio.sleep(max(TICK_SECONDS - took, took * SHARE_MAX))
         self._task = None
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         self._ticks += 1
-        self._before_tick()
+        await self._before_tick()
         is_turn_of_paced = self._ticks % PACED_TICKS == 0
         for followed in list(self._followed.values()):
             if is_turn_of_paced or not followed.channel.is_paced:
