@@ -9,6 +9,7 @@ import uvicorn
 
 from borsa.errors import CantStart
 from borsa.requests import ASKED, DescribeAccess, Request
+from borsa.runtime import telemetry
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
@@ -24,7 +25,9 @@ from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
-from borsa.runtime.log import cursors, newest
+from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
+from borsa.runtime.moving import check_here
+from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
@@ -43,6 +46,8 @@ from borsa.settings import Settings
 from borsa.web import page
 
 if TYPE_CHECKING:
+    from borsa.runtime.broker_seen import SeenBroker
+    from borsa.runtime.postgres_move import PostgresMove
     from borsa.runtime.postgres_server import Server as PostgresServer
     from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
 
@@ -108,11 +113,33 @@ def _server(settings: Settings) -> "PostgresServer":
 
 def _take_turn(settings: Settings) -> None:
     """Wait until no other exchange writes the same databases. Of a folder there is one exchange by its lock."""
+    check_moved(settings)
     if settings.database_url:
         server = _server(settings)
         from borsa.runtime.postgres import take_turn
 
         take_turn(server, [each.name for each in SERVICES])
+        # whoever it waited for may have been a move
+        check_moved(settings)
+
+
+def check_moved(settings: Settings) -> None:
+    """CantStart where the data was moved elsewhere, or has come only in part (`borsa migrate-data`)."""
+    if settings.database_url:
+        server = _server(settings)
+        from borsa.runtime.postgres_move import check_whole
+
+        check_whole(server)
+    else:
+        check_here(settings.folder)
+
+
+def move(settings: Settings) -> "PostgresMove":
+    """The way of a data folder into PostgreSQL; CantStart."""
+    _server(settings)  # says what is missing, where it is
+    from borsa.runtime.postgres_move import PostgresMove
+
+    return PostgresMove(settings.database_url, {each.name: each.tables for each in SERVICES})
 
 
 def place(settings: Settings) -> str:
@@ -134,9 +161,23 @@ def examined(settings: Settings) -> "Examined":
     return examined(settings.database_url, [service.name for service in SERVICES])
 
 
+def seen_broker(settings: Settings) -> "SeenBroker":
+    """The broker, where there is one; CantStart, ImportError."""
+    from borsa.runtime.broker_seen import seen
+
+    return seen(settings.nats_url, [service.name for service in SERVICES])
+
+
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
     """A connection to the committed data of each service."""
     return {name: database.reader() for name, database in found.items()}
+
+
+def readings_of(found: Mapping[str, Database], settings: Settings) -> dict[str, Reading]:
+    """How a door reads the data of each service."""
+    if settings.database_url:
+        return {name: Threaded(name, database.reader, settings) for name, database in found.items()}
+    return {name: Direct(database.reader()) for name, database in found.items()}
 
 
 def facts(settings: Settings) -> dict[str, str]:
@@ -202,20 +243,31 @@ def _is_untouched(database: Database) -> bool:
 
 
 def _check_cursors(found: Mapping[str, Database]) -> None:
-    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss."""
+    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss. One
+    that has another event there than the one applied has gone on with another history."""
     readers = readers_of(found)
     try:
         for name, reader in readers.items():
-            for source, cursor in cursors(reader).items():
-                last = newest(readers[source])[0]
-                if cursor > last:
-                    raise CantStart(
-                        f"{name} has applied {source}/{cursor}, but that log ends at {last}: "
-                        f"{source} is older than the rest; restore all databases of one moment"
-                    )
+            for cursor in cursors(reader).values():
+                _check_cursor(name, cursor, readers[cursor.source])
     finally:
         for reader in readers.values():
             reader.close()
+
+
+def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
+    source, sequence = cursor.source, cursor.sequence
+    last = newest(log)[0]
+    if sequence > last:
+        raise CantStart(
+            f"{name} has applied {source}/{sequence}, but that log ends at {last}: "
+            f"{source} is older than the rest; restore all databases of one moment"
+        )
+    if not cursor.fits(event_at(lambda _, after: read_after(log, source, after, 1), source, sequence)):
+        raise CantStart(
+            f"{name} has applied another {source}/{sequence} than that log has: "
+            f"one of the two comes from another copy; restore all databases of one moment"
+        )
 
 
 def channels(means: Means, edge: Edge) -> Channels:
@@ -239,11 +291,11 @@ class Door:
         self._settings = settings
         self._bus = bus
         self._clock = clock
-        self._readers = readers_of(found)
+        self._readings = readings_of(found, settings)
 
     async def open(self) -> Application:
         """The ASGI application; the writers must be at work."""
-        edge = Edge(self._bus, self._readers, asyncio.get_running_loop())
+        edge = Edge(self._bus, self._readings, asyncio.get_running_loop())
         authenticator = Authenticator(edge, self._settings, self._clock)
         # followed before it is asked for: nothing that is revoked in between is missed
         self._bus.listen("users", authenticator)
@@ -265,8 +317,8 @@ class Door:
     def close(self) -> None:
         """No more requests."""
         self.health.ready = False
-        for reader in self._readers.values():
-            reader.close()
+        for reading in self._readings.values():
+            reading.close()
 
 
 class Entrance(Protocol):
@@ -359,3 +411,4 @@ async def serve(
         await server.serve(sockets=[listening])
     finally:
         await exchange.stop()
+        await asyncio.to_thread(telemetry.flush_traces)

@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | candles | replay | bench ..."""
+"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | backup | candles | ..."""
 
 import re
 import sys
@@ -129,6 +129,22 @@ def rebuild() -> None:
     from borsa.commands.candles import run
 
     sys.exit(run(settings.load()))
+
+
+@cli.command()
+def migrate_data() -> None:
+    """Move the data folder's databases into PostgreSQL (BORSA_DATABASE_URL); killed, it goes on when run again."""
+    from borsa.commands.migrate_data import run
+
+    sys.exit(run(settings.load()))
+
+
+@cli.command()
+def backup(folder: Annotated[Path, typer.Argument(help="A folder that is not there yet")]) -> None:
+    """Copy the databases and keys of a running or stopped exchange, as of one moment."""
+    from borsa.commands.backup import run
+
+    sys.exit(run(settings.load(), folder))
 
 
 @cli.command()

@@ -87,6 +87,7 @@ class Part:
         # no log is read any more: whoever closes a database last must be its writer, also if that is another process
         self._bus.close()
         self._door.put(Finished())
+        telemetry.flush_traces()
         self._wait_to_close()
         self._writers.close()
         return 0

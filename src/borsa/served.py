@@ -5,7 +5,8 @@ started more than once. PostgreSQL is under them, NATS between them.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -21,8 +22,9 @@ from borsa.runtime.edge import Edge, Futures
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.jetstream import JetStreamBus
+from borsa.runtime.jetstream import JetStreamBus, Take, Work
 from borsa.runtime.lease import look
+from borsa.runtime.log import Recorded
 from borsa.runtime.postgres import take_turn
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.standard import Health, Look, standard_routes
@@ -44,11 +46,13 @@ DRAIN_LOOK_SECONDS = 0.01
 
 
 def prepared(settings: Settings) -> dict[str, Database]:
-    """The databases, all brought to this version by whichever process comes first."""
+    """The databases, as soon as their server is there, all brought to this version by whichever process comes first."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with Server(settings.database_url).reached("public", "prepare") as connection:
+    # however many come before it, and however long they take
+    with Server(settings.database_url).awaited("public", "prepare", lock_timeout=0) as connection:
         # until the connection ends: who comes at the same time finds all of them, or none
         connection.execute("SELECT pg_advisory_lock(7311)")
+        app.check_moved(settings)
         return app.complete(settings, app.databases(settings))
 
 
@@ -114,6 +118,7 @@ class Part:
     def _recovered(self) -> Writers:
         self._broker.start()
         take_turn(Server(self.settings.database_url), [self._name])
+        app.check_moved(self.settings)
         bus, databases = self._bus, self._databases
         writers = Writers([self._service], databases, bus, bus, self.settings, self._clock, self._worker.wake)
         # heard before it is read: nothing that comes in between is missed
@@ -172,6 +177,7 @@ class Gateway:
         found = prepared(settings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._called = False
+        self._catching_up = ThreadPoolExecutor(1, thread_name_prefix="borsa-logs")
         self._broker = Broker(settings.nats_url, "borsa gateway", self._wake)
         self._broker.start()
         self._bus = JetStreamBus(
@@ -199,12 +205,26 @@ class Gateway:
 
     async def start(self) -> Application:
         loop = self._loop = asyncio.get_running_loop()
+        self._bus.aside = self._aside
         self._bus.on_ask(lambda: loop.call_soon(self._bus.flush))
         self._bus.start()
         self._ticking = loop.create_task(self._tick())
         while isinstance(await self._asked("users", DescribeAccess()), Refused):
             _log.warning("waiting", why="users does not answer")
         return await self.door.open()
+
+    def _aside(self, work: Work, take: Take) -> None:
+        """Read a log for the bus: on a thread, where the loop does not wait for it."""
+
+        def done(found: "asyncio.Future[Sequence[Recorded]]") -> None:
+            if found.cancelled():
+                return
+            error = found.exception()
+            if error is not None:
+                _log.warning("log_not_read", error=str(error))
+            take([] if error else found.result())
+
+        asyncio.get_running_loop().run_in_executor(self._catching_up, work).add_done_callback(done)
 
     async def _tick(self) -> None:
         while True:
@@ -230,5 +250,6 @@ class Gateway:
     async def stop(self) -> None:
         self._ticking.cancel()
         self.door.close()
+        self._catching_up.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._broker.close)
         self._bus.close()

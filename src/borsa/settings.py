@@ -147,6 +147,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # processes apart
     ask_seconds_max: Annotated[Count, _about("How long a gateway waits for the answer of a service")] = 10
+    reading_threads_max: Annotated[
+        Count, _about("Reads of one service's data in PostgreSQL that a gateway does at once, each on a connection")
+    ] = 2
     nats_bytes_max: Annotated[Count, _about("Bytes that each stream of the broker keeps")] = 1024 * 1024 * 1024
     nats_events: Annotated[bool, _about("Events are also published one by one, by type and market")] = False
 
@@ -171,11 +174,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def proxies(self) -> list[str]:
         """The networks of trusted proxies."""
         return [each.strip() for each in self.trusted_proxies.split(",") if each.strip()]
-
-    @property
-    def own_origins(self) -> frozenset[str]:
-        """Origins whose pages may open streams, in small letters."""
-        return frozenset(each.strip().lower().rstrip("/") for each in self.origins.split(",") if each.strip())
 
     @property
     def address(self) -> str:

@@ -1,17 +1,27 @@
 """borsa doctor: ok where an exchange can run, and the reason where it can't."""
 
+import asyncio
 import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
+import uvloop
 
 from borsa import app
 from borsa.commands import doctor
+from borsa.runtime.broker import Broker
+from borsa.runtime.broker_seen import SeenBroker
 from borsa.runtime.lock import locked
+from borsa.runtime.relay import LOG, LOG_STREAM, Pack, prepared
 from borsa.settings import BadSetting, Settings, load
+from tests.runtime.apart import settle
+from tests.support.nats import PASSWORD, Nats
+from tests.support.running import Running
 
 
 def diagnosed(capsys: pytest.CaptureFixture[str], folder: Path, **options: Any) -> tuple[int, dict[str, str]]:
@@ -137,3 +147,59 @@ def test_a_kernel_that_is_not_installed_is_a_fault(
 
 def test_a_kernel_can_be_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert diagnosed(capsys, tmp_path, kernel="naive")[1]["matching kernel"] == "ok    matching kernel: naive"
+
+
+# the broker --------------------------------------------------------------------------------------------------------
+
+
+def test_a_broker_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], nats: Nats, nats_url: str, postgres_url: str
+) -> None:
+    def looked() -> dict[str, str]:
+        return diagnosed(capsys, tmp_path, nats_url=nats_url, database_url=postgres_url)[1]
+
+    said = looked()
+    assert f"at 127.0.0.1:{nats.port}" in said["broker"]
+    assert said["broker"].startswith("ok    broker: NATS 2.")
+    assert said["JetStream"] == "ok    JetStream: on; no streams yet: the first service makes them"
+    with Running(tmp_path, database_url=postgres_url) as running:
+        running.person(USD="1")
+    broker = Broker(nats_url, "test", lambda: None)
+    broker.start()
+    with closing(broker):
+        uvloop.run(made_by(broker))
+        broker.send(f"{LOG}users", msgspec.msgpack.encode(Pack(1, 1, msgspec.Raw(msgspec.msgpack.encode([])))))
+        settle(broker)
+    said = looked()
+    assert said["acknowledgement"].startswith("ok    acknowledgement: 1 of its servers")
+    assert said[f"stream {LOG_STREAM}"].startswith(f"ok    stream {LOG_STREAM}: 1 messages, ")
+    last = app.examined(Settings(database_url=postgres_url)).lasts["users"]
+    assert said["copy of users"] == f"ok    copy of users: {last - 1} events behind the log"
+    assert PASSWORD not in "".join(said.values())
+
+
+async def made_by(broker: Broker) -> None:
+    """Make the streams, on the broker's own loop."""
+    made = asyncio.run_coroutine_threadsafe(prepared(broker, 1024**2, single=False), broker._loop)
+    await asyncio.wrap_future(made)
+
+
+def test_a_copy_that_lacks_much_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = SeenBroker(
+        "2.8.4", ["here:4222"], "", "JetStream does not answer: ServiceUnavailableError", [], {"users": 5}
+    )
+    server = SimpleNamespace(lasts={"users": 20_000})
+    monkeypatch.setattr(app, "seen_broker", lambda _: seen)
+    monkeypatch.setattr(app, "examined", lambda _: server)
+    found = list(doctor.look_at_broker(Settings(nats_url="nats://here", database_url="postgresql://here/borsa")))
+    assert [each.verdict for each in found] == ["warn", "warn", "warn"]
+    assert found[-1].seen == "19995 events behind the log"
+
+
+def test_a_broker_that_can_not_be_reached_is_named_without_its_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = diagnosed(capsys, tmp_path, nats_url=f"nats://borsa:{PASSWORD}@127.0.0.1:1")
+    assert status == 1
+    assert said["broker"].startswith("fail  broker: the broker 127.0.0.1:1 can't be reached")
+    assert PASSWORD not in "".join(said.values())

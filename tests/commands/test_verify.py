@@ -307,6 +307,11 @@ DAMAGES = {
         "UPDATE notifications SET origin = 'wallets/1' WHERE kind = 'order_closed'",
     ),
     "a notification of no event": ("I-33", "notifications", "UPDATE notifications SET origin = 'x' || origin"),
+    "a notification of what is nearly an event": (
+        "I-33",
+        "notifications",
+        "UPDATE notifications SET origin = origin || 'x'",
+    ),
     "a notification for another": (
         "I-33",
         "notifications",

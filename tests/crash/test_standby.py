@@ -6,17 +6,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
-import psycopg
 import pytest
 
-from tests.crash.test_disk import Placing
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.process import Process, borsa
-from tests.support.running import Person, until
+from tests.support.running import Person
 
 TAKEOVER_SECONDS_MAX = 5
 
@@ -33,7 +30,7 @@ class Pair:
     """An exchange at work, and one that waits for it to end; both have the same keys."""
 
     def __init__(self, folder: Path, postgres: Postgres, url: str, processes: str) -> None:
-        self.options = {"database": url, "processes": processes}
+        self.options = {"database_url": url, "processes": processes}
         self.active = Process(folder / "active", **self.options)
         self.standby = Process(folder / "standby", **self.options)
         self._folder = folder
@@ -115,56 +112,3 @@ def test_one_that_stood_still_for_too_long_can_not_write_any_more_and_says_who_c
         assert pair.active.ended() == FAILED
         assert "StorageBroken" in "".join(pair.active.output)
         goes_on(pair, buyer)
-
-
-@pytest.mark.parametrize("how", ["restart", "backend"])
-def test_a_database_that_crashes_under_load_loses_nothing_that_was_acknowledged(
-    how: str, processes: str, tmp_path: Path
-) -> None:
-    """Immediately stopped, or one of its own processes killed: it starts again, and so does the exchange."""
-    with Postgres() as server, server.database() as url:
-        options = {"database": url, "processes": processes}
-        with Process(tmp_path / "data", **options) as process, ThreadPoolExecutor() as aside:
-            placing = Placing(process.person(USD="1000000"))
-            last = aside.submit(_until_it_ends, placing)
-            until(lambda: len(placing.acknowledged) > 20, "orders")
-            if how == "restart":
-                server.restart()
-            else:
-                ((backend,),) = server.run(
-                    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%%orders writer'"
-                )
-                os.kill(backend, signal.SIGKILL)
-            assert process.ended() == FAILED
-            last.result()
-        until(lambda: _is_up(server), "the database")
-        with Process(tmp_path / "data", **options) as again:
-            placing.person.running = again
-            kept = {order["clientOrderId"]: order["orderId"] for order in _all_orders(placing.person)}
-            assert placing.acknowledged.items() <= kept.items()
-            # the one that was under way
-            assert len(kept) <= len(placing.acknowledged) + 1
-            assert placing.place().status_code == 201
-            audit = borsa("verify", again.environment)
-            assert audit.returncode == 0, audit.stdout + audit.stderr
-
-
-def _until_it_ends(placing: Placing) -> None:
-    with suppress(httpx.TransportError):
-        placing.until_it_fails()
-
-
-def _is_up(server: Postgres) -> bool:
-    with suppress(psycopg.OperationalError):
-        return bool(server.run("SELECT 1"))
-    return False
-
-
-def _all_orders(person: Person) -> list[dict[str, str]]:
-    found, cursor = [], ""
-    while True:
-        page = person.get(f"/api/orders?limit=1000{cursor}")
-        found += page["data"]
-        if page["nextCursor"] is None:
-            return found
-        cursor = f"&cursor={page['nextCursor']}"

@@ -1,13 +1,29 @@
 """The toys in processes apart, as far as their buses can tell: over a real broker."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from borsa.runtime.broker import Broker
+from borsa.runtime.broker import HAND_OVER_SECONDS_MAX, Broker
 from borsa.runtime.jetstream import JetStreamBus
 from borsa.runtime.link import Language
 from borsa.runtime.vitals import Vitals
 from tests.runtime.toys import Stage
+
+
+def settle(broker: Broker) -> None:
+    """Until the server has taken what was sent, and everything that it had for this process has arrived."""
+    broker._call(_settle(broker))
+
+
+async def _settle(broker: Broker) -> None:
+    while broker._sending or not (broker._sender is None or broker._sender.done()):
+        await asyncio.sleep(0)
+    await broker.client.flush(HAND_OVER_SECONDS_MAX)
+    while any(each.pending_msgs for each in broker._subscriptions.values()):
+        await asyncio.sleep(0)
+    # the last of each is out of its queue, and about to be taken
+    await asyncio.sleep(0)
 
 
 class JetStreamStage(Stage):
@@ -54,7 +70,7 @@ class JetStreamStage(Stage):
             bus.flush()
             bus.settle()
         for broker in self.brokers.values():
-            broker.settle()
+            settle(broker)
         came = [bus for bus in self.reach.values() if bus.receive()]
         return bool(came)
 

@@ -1,17 +1,21 @@
 """The bus over NATS: what becomes of questions and events when processes and the broker come and go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 from nats.js.errors import NotFoundError
 
 from borsa.runtime.bus import Origin
 from borsa.runtime.inbox import Question
+from borsa.runtime.jetstream import Take, Work
+from borsa.runtime.log import Recorded
 from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG_STREAM, Announced, decode_pack
-from tests.runtime.apart import JetStreamStage
+from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word
 from tests.support.nats import Nats
 from tests.support.running import until
@@ -35,7 +39,7 @@ def lose(stage: JetStreamStage, name: str) -> int:
         bus.flush()
         bus.settle()
     for broker in stage.brokers.values():
-        broker.settle()
+        settle(broker)
     lost = len(stage.brokers[name].arrived)
     stage.brokers[name].arrived.clear()
     return lost
@@ -44,8 +48,8 @@ def lose(stage: JetStreamStage, name: str) -> int:
 def lose_nothing(stage: JetStreamStage) -> int:
     """Let everything arrive; gives how many questions beta was sent."""
     stage.reach["alpha"].flush()
-    stage.brokers["alpha"].settle()
-    stage.brokers["beta"].settle()
+    settle(stage.brokers["alpha"])
+    settle(stage.brokers["beta"])
     came = len(stage.brokers["beta"].arrived)
     stage.carry()
     return came
@@ -158,6 +162,52 @@ def test_a_lost_tail_is_found_by_what_the_producer_announces(stage: JetStreamSta
     assert stage.heard() == {"first": 1, "w": 3}
 
 
+class Ear:
+    """A listener that notes the sequences of what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def is_listening(self) -> bool:
+        return True
+
+    def observe(self, events: Sequence[Recorded]) -> None:
+        self.heard += [each.sequence for each in events]
+
+
+@pytest.mark.parametrize("meanwhile", ["more_comes", "a_tail_is_lost", "it_fails"])
+def test_what_a_listener_missed_is_read_aside_and_heard_in_order_once(stage: JetStreamStage, meanwhile: str) -> None:
+    ear, kept = Ear(), list[tuple[Work, Take]]()
+    stage.bus.listen("alpha", ear)
+    stage.bus.aside = lambda work, take: kept.append((work, take))
+    said = 0
+
+    def say() -> None:
+        nonlocal said
+        said += 1
+        stage.ask(Say(word=f"w{said}", events=2), said)
+        stage.carry()
+        stage.alpha.step()
+
+    say()
+    lose(stage, "door")
+    say()
+    stage.settle()
+    assert (ear.heard, len(kept)) == ([], 1), "it is read, and nobody waits for it"
+    (work, take), *_ = kept
+    say()
+    lose(stage, "door") if meanwhile == "a_tail_is_lost" else stage.settle()
+    assert (ear.heard, len(kept)) == ([], 1), "once at a time"
+    take([] if meanwhile == "it_fails" else work())
+    stage.bus.aside = lambda work, take: take(work())
+    say()
+    stage.settle()
+    announce(stage, "alpha", 8)
+    stage.pass_seconds(0.2)
+    stage.settle()
+    assert ear.heard == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 def test_the_log_of_a_producer_that_says_nothing_is_looked_at(stage: JetStreamStage) -> None:
     """It may be dead, or the broker: what it committed is there."""
     stage.ask(Say(word="first"), 0)
@@ -249,3 +299,54 @@ def test_a_broker_that_ends_and_comes_back_loses_nothing(tmp_path: Path, *, empt
         assert stage.asker.of(2) == Word("after", 1)
         assert stage.heard() == {"before": 2, "meanwhile": 2, "after": 2}
         until(lambda: sequences(nats) == [1, 2, 3, 4, 5, 6], "the copy")
+
+
+def test_a_copy_of_another_history_is_made_anew(stage: JetStreamStage, nats: Nats) -> None:
+    for at in range(4):
+        stage.ask(Say(word=f"w{at}"), at)
+        stage.settle()
+    until(lambda: sequences(nats) == [1, 2, 3, 4], "the copy")
+    with closing(apsw.Connection(str(stage.databases["alpha"].path))) as connection:
+        connection.execute("DELETE FROM log WHERE sequence > 2")
+        connection.execute("UPDATE log SET correlation = 'of another history'")
+    relay = stage.reach["alpha"]._relay
+    relay._position = 0
+    relay.own("alpha", stage.relayed["alpha"], 2)
+    until(lambda: sequences(nats) == [1, 2], "the copy of the log as it is now")
+
+
+# a log of another history ------------------------------------------------------------------------------------------
+
+
+def rewrite(stage: JetStreamStage, sequence: int) -> None:
+    """Alpha's log has another event there, as after a restore from another copy."""
+    with closing(apsw.Connection(str(stage.databases["alpha"].path))) as connection:
+        connection.execute("UPDATE log SET correlation = 'of another history' WHERE sequence = ?", (sequence,))
+
+
+def follows(stage: JetStreamStage) -> Any:
+    (stream,) = stage.writers["beta"].streams
+    return stream
+
+
+@pytest.mark.parametrize("by", ["announcement", "pack"])
+def test_who_follows_another_history_than_it_applied_halts(stage: JetStreamStage, by: str) -> None:
+    for at in range(3):
+        stage.ask(Say(word=f"w{at}"), at)
+        stage.settle()
+    stream = follows(stage)
+    cursor = stream.cursor
+    assert cursor >= 3
+    # another writer of the same log: nothing is wrong
+    announce(stage, "alpha", cursor, epoch=2)
+    stage.settle()
+    assert not stream.halted
+    rewrite(stage, cursor)
+    if by == "announcement":
+        announce(stage, "alpha", cursor, epoch=3)
+    else:
+        stage.reach["alpha"]._relay._epoch = 3
+        stage.ask(Say(word="later"), 9)
+    stage.settle()
+    assert stream.halted
+    assert stream.cursor == cursor

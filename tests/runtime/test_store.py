@@ -16,6 +16,7 @@ from borsa.runtime.log import READ_AFTER, newest, read_after
 from borsa.runtime.migrations import NewerSchema, head
 from borsa.runtime.postgres import PostgresDatabase
 from borsa.runtime.postgres_server import Server
+from borsa.runtime.session import Session
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.store import (
     Connection,
@@ -28,6 +29,7 @@ from borsa.runtime.store import (
     upsert,
 )
 from borsa.services.wallets import tables
+from borsa.services.wallets.model import Balance
 
 MOST = 2**63 - 1
 BALANCES = tables.BALANCES
@@ -48,9 +50,10 @@ SET_VERSION = Statement(sa.text("UPDATE alembic_version SET version_num = '9999'
 
 class StoreSuite:
     """What a database has to do. A subclass brings `database`, that of wallets, before its schema is made, and
-    `broken`, the errors of a statement that can't be."""
+    `broken`, the errors of a statement that can't be; `driver` is what its driver raises."""
 
     broken: tuple[type[BaseException], ...]
+    driver: type[Exception]
 
     def check_refused(self, connection: Connection, *rows: Any) -> None:
         """The rows are, at once or at the commit; and after it the connection goes on."""
@@ -140,6 +143,41 @@ class StoreSuite:
         self.check_refused(connection, ("w", "EUR", 1, 0, 0), row)
         assert connection.read(ALL) == []
 
+    def test_a_row_that_is_refused_in_an_attempt_takes_nothing_else_with_it(self, connection: Connection) -> None:
+        connection.write(INSERT, [("w", "EUR", 1, 0, 0)])
+        for _ in range(2):
+            with pytest.raises(self.driver), connection.attempt():  # noqa: PT012 - which of them raises is the driver's
+                connection.write(INSERT, [("w", "BTC", 1, 0, 0), ("w", "USD", -1, 0, 0)])
+                connection.read(ALL)
+        with connection.attempt():
+            connection.write(INSERT, [("w", "USD", 1, 0, 0)])
+            assert len(connection.read(ALL)) == 2
+        connection.commit()
+        assert connection.read(ALL) == [("w", "EUR", 1, 0, 0), ("w", "USD", 1, 0, 0)]
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_handler_whose_row_is_refused_takes_no_other_handler_with_it(
+        self, order: int, connection: Connection
+    ) -> None:
+        session = Session(connection, 10)
+        balances = session.records(BALANCES, Balance)
+        balances.add(Balance("w", "EUR", 1, 0, 0))
+        balances.add(Balance("w", "GBP", 1, 0, 0))
+        session.commit()
+        for asset in ("BTC", "USD", "ETH", "SOL")[::order]:
+            mark = session.mark()
+            balances.add(Balance("w", asset, 1, 0, 0))
+            balances.delete(("w", "GBP"))
+            if asset in ("USD", "ETH"):
+                balances.put(Balance("w", "EUR", -1, 0, 0))
+                with pytest.raises(self.driver):
+                    session.read(ALL)
+                session.back_to(mark)
+        session.commit()
+        left = [("w", asset, 1, 0, 0) for asset in ("BTC", "EUR", "SOL")]
+        assert connection.read(ALL) == left
+        assert [balances.get(("w", asset)) is not None for asset in ("BTC", "GBP", "USD")] == [True, False, False]
+
     def test_a_key_is_there_once(self, connection: Connection) -> None:
         connection.write(INSERT, [("w", "USD", 1, 0, 0)])
         connection.commit()
@@ -224,6 +262,7 @@ class TestSqlite(StoreSuite):
     """One file."""
 
     broken = (apsw.Error,)
+    driver = apsw.ConstraintError
 
     @pytest.fixture
     def database(self, tmp_path: Path) -> SqliteDatabase:
@@ -241,6 +280,7 @@ class TestPostgres(StoreSuite):
     """One schema."""
 
     broken = (psycopg.Error, StorageBroken)
+    driver = psycopg.IntegrityError
 
     @pytest.fixture
     def database(self, postgres_url: str) -> PostgresDatabase:

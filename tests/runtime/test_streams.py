@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from borsa.events import UserUpdated
-from borsa.runtime.log import Recorded, recorded
+from borsa.runtime.log import Cursor, Recorded, recorded
 from borsa.runtime.session import Session
 from borsa.runtime.streams import Stream, Streams
 from tests.runtime.toys import BETA, made
@@ -46,7 +46,7 @@ def taken(stream: Stream, source: Source, limit: int) -> list[int]:
 def test_each_event_is_taken_once_and_in_order(
     parts: list[tuple[list[Recorded], bool]], page: int, limit: int, bound: int
 ) -> None:
-    source, stream = Source(page), Stream("alpha", 0, bound)
+    source, stream = Source(page), Stream(Cursor("alpha", 0), bound)
     applied: list[int] = []
     for events, looks in parts:
         source.last = max(source.last, events[-1].sequence)
@@ -85,7 +85,7 @@ def test_a_crash_at_any_time_repeats_nothing(
         if looks:
             for stream, next_ones in streams.take(4):
                 uncommitted += [event.sequence for event in next_ones]
-                stream.cursor = next_ones[-1].sequence
+                stream.applied(next_ones[-1])
                 streams.store(stream)
         end = data.draw(st.sampled_from(["commit", "go on", "crash"])) if events else "commit"
         if end == "commit":
@@ -101,7 +101,7 @@ def test_a_crash_at_any_time_repeats_nothing(
 
 
 def test_a_halted_stream_gives_nothing() -> None:
-    source, stream = Source(5), Stream("alpha", 0, 100)
+    source, stream = Source(5), Stream(Cursor("alpha", 0), 100)
     source.last = 3
     stream.deliver(LOG[:3])
     stream.halted = True
@@ -109,7 +109,7 @@ def test_a_halted_stream_gives_nothing() -> None:
 
 
 def test_what_was_taken_and_not_applied_is_taken_again() -> None:
-    source, stream = Source(5), Stream("alpha", 0, 100)
+    source, stream = Source(5), Stream(Cursor("alpha", 0), 100)
     source.last = 3
     stream.deliver(LOG[:3])
     assert [event.sequence for event in stream.take(10, source.fetch)] == [1, 2, 3]
@@ -118,7 +118,7 @@ def test_what_was_taken_and_not_applied_is_taken_again() -> None:
 
 
 def test_deliveries_are_taken_whole_until_the_limit_is_reached() -> None:
-    source, stream = Source(5), Stream("alpha", 0, 100)
+    source, stream = Source(5), Stream(Cursor("alpha", 0), 100)
     source.last = 9
     for at in range(0, 9, 3):
         stream.deliver(LOG[at : at + 3])
@@ -127,7 +127,7 @@ def test_deliveries_are_taken_whole_until_the_limit_is_reached() -> None:
 
 
 def test_a_delivery_with_a_gap_of_its_own_is_read_from_the_log_instead() -> None:
-    source, stream = Source(9), Stream("alpha", 0, 100)
+    source, stream = Source(9), Stream(Cursor("alpha", 0), 100)
     source.last = 9
     assert taken(stream, source, 9) == list(range(1, 10))
     source.last = 14

@@ -3,6 +3,7 @@
 import itertools
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -194,6 +195,9 @@ class Watched:
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
         self._connection.write(statement, rows)
+
+    def attempt(self) -> AbstractContextManager[None]:
+        return self._connection.attempt()
 
     def commit(self) -> None:
         if self.fails:

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from borsa import app
-from borsa.errors import Refused
 from borsa.runtime.store import Statement
+from borsa.services.orders.model import OrderState
 from tests.support import stepped
 from tests.support.stepped import Stepped, amend, cancel, limit
 
@@ -52,8 +52,8 @@ def a_day(stage: Stepped, seed: int) -> list[Any]:
         for token in asked:
             outcome = stage.outcomes.of.pop(token)
             said.append(repr(outcome))
-            if not isinstance(outcome, Refused) and hasattr(outcome, "order_id"):
-                placed.append((outcome.order_id, outcome.user_id))
+            if isinstance(outcome, OrderState):
+                placed.append((outcome.order.order_id, outcome.order.user_id))
     return said
 
 

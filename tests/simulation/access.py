@@ -1,6 +1,5 @@
 """Who may enter: users, what they prove it with, and what they are signed in with, judged from the rows on disk."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -28,16 +27,12 @@ class WatchedUsers(Watch):
         self._wavered: set[str] = set()
         self._revoked: set[str] = set()
         self._told: set[str] = set()
-        self._looks = super().looks | {  # type: ignore[operator]
+        self.looks |= {
             "insert users": self._listed,
             "insert passwords": self._locked,
             "insert sign_ins": self._signed_in,
             "delete sign_ins": self._forgotten,
         }
-
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
 
     def _listed(self, rows: Rows) -> None:
         for row in rows:

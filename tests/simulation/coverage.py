@@ -8,6 +8,8 @@ PORTS = ("read", "begin", "write", "commit", "committed", "ask", "publish", "fet
 FAULTS = (
     *(f"crash at {port}" for port in PORTS),
     "crash of all services",
+    "crash of the process of services",
+    "crash of the process of followers",
     "crash while starting",
     "disk full",
     "disk full, rolled back by itself",

@@ -5,9 +5,7 @@ connection is closed, and a new writer is made over the same files. A transactio
 this promise on a disk that tears is the concern of test_power_cuts.py.
 """
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import apsw
@@ -131,9 +129,3 @@ def connect(database: Database, disk: Disk) -> SqliteConnection:
     connection._connection.execute("PRAGMA synchronous=OFF")
     connection._connection = Below(connection._connection, disk)  # type: ignore[assignment]
     return connection
-
-
-def copied(template: Path, folder: Path) -> None:
-    """A data folder like another one."""
-    for path in template.iterdir():
-        shutil.copyfile(path, folder / path.name)

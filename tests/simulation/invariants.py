@@ -6,7 +6,7 @@ after each commit looks at everything that the commit touched. Numbers are those
 """
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
@@ -19,6 +19,7 @@ from borsa.services.wallets.model import WORLD, Hold
 from tests.simulation.coverage import Coverage
 
 Rows = Sequence[Sequence[Any]]
+AsInserted = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class Broken(AssertionError):
@@ -31,8 +32,16 @@ def check(holds: bool, rule: str, said: str, *about: object) -> None:
         raise Broken(f"{rule}: {said} {' '.join(map(repr, about))}".rstrip())
 
 
+def _what(text: str) -> tuple[str, AsInserted | None]:
+    """What a statement does to which table, and how its rows are brought into the order of that table's columns."""
+    words = text.replace('"', "").replace("(", " ").split()
+    if words[0] == "UPDATE":
+        return f"insert {words[1]}", _as_inserted(words[1])
+    return f"{words[0].lower()} {words[2]}", None
+
+
 @cache
-def _as_inserted(table: str) -> Callable[[Sequence[Any]], Sequence[Any]]:
+def _as_inserted(table: str) -> AsInserted:
     """Brings a row as it is overwritten (its key comes last) into the order of the table's columns."""
     columns = next(service.tables.tables[table].c for service in SERVICES if table in service.tables.tables)
     rest = [column.name for column in columns if not column.primary_key]
@@ -53,7 +62,13 @@ class Watch:
         self._time = 0
         self._open: list[tuple[str, Rows]] = []
         self._kinds: Counter[str] = Counter()
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[str, AsInserted | None]] = {}
+        self.looks: dict[str, Callable[[Rows], None]] = {
+            "insert log": self._log,
+            "insert cursors": self._cursors,
+            "insert dead_letters": self._dead,
+        }
+        """Who looks at the rows of which statement."""
 
     @property
     def is_open(self) -> bool:
@@ -67,15 +82,13 @@ class Watch:
 
     def wrote(self, text: str, rows: Rows) -> None:
         """Rows were written in the open transaction."""
-        if text.startswith("UPDATE "):
-            table = text.split()[1]
-            self._open.append((f"insert {table}", [_as_inserted(table)(row) for row in rows]))
-            return
-        what = self._known.get(text)
-        if what is None:
-            words = text.replace('"', "").replace("(", " ").split()
-            what = self._known[text] = f"{words[0].lower()} {words[2]}"
-        self._open.append((what, rows))
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = _what(text)
+        what, as_inserted = known
+        self._open.append(
+            (what, rows if as_inserted is None or what not in self.looks else list(map(as_inserted, rows)))
+        )
 
     def forget(self) -> None:
         """The open transaction was rolled back."""
@@ -91,39 +104,51 @@ class Watch:
         self.settle()
         self._kinds.clear()
 
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        """Who looks at the rows of which statement."""
-        return {"insert log": self._log, "insert cursors": self._cursors, "insert dead_letters": self._dead}
-
     def settle(self) -> None:
         """Judge what a commit touched, when all of its rows are known."""
 
     def _log(self, rows: Rows) -> None:
-        for sequence, time, kind, subject, correlation, causation, data in rows:
-            check(sequence == self.log_end + 1, "I-30", f"{self.name} logged {sequence} after {self.log_end}")
-            check(time >= self._time, "F17", f"{self.name}/{sequence} is older than the one before it")
+        said: list[bytes] = []
+        for row in rows:
+            sequence, time, kind, subject, correlation, causation, data = row
+            if sequence != self.log_end + 1 or time < self._time:
+                self._disorder(sequence, time)
             self.log_end, self._time = sequence, time
             if causation is not None:
-                source, _, cause = causation.partition("/")
-                known = self._logs[source].log_end
-                check(int(cause) <= known, "I-35", f"{self.name}/{sequence} was caused by {causation} of {known}")
+                self._look_back(sequence, causation)
             self._kinds[kind] += 1
-            self._trace.update(f"{self.name}/{sequence} {time} {kind} {subject} {correlation} {causation} ".encode())
-            self._trace.update(data)
+            said += (f"{self.name}/{sequence} {time} {kind} {subject} {correlation} {causation} ".encode(), data)
             self.logged(kind, subject, data)
+        self._trace.update(b"".join(said))
+
+    def _disorder(self, sequence: int, time: int) -> None:
+        check(sequence == self.log_end + 1, "I-30", f"{self.name} logged {sequence} after {self.log_end}")
+        check(time >= self._time, "F17", f"{self.name}/{sequence} is older than the one before it")
+
+    def _look_back(self, sequence: int, causation: str) -> None:
+        """Is the cause in a log by now?"""
+        source, _, cause = causation.partition("/")
+        known = self._logs[source].log_end
+        if int(cause) > known:
+            raise Broken(f"I-35: {self.name}/{sequence} was caused by {causation} of {known}")
 
     def logged(self, kind: str, subject: str, data: bytes) -> None:
         """An event is in the log."""
 
     def _cursors(self, rows: Rows) -> None:
-        for source, sequence in rows:
+        for source, sequence, _ in rows:
             before, end = self.cursors.get(source, 0), self._logs[source].log_end
-            check(before <= sequence <= end, "I-30", f"{self.name} went from {before} to {sequence} of {end} {source}")
+            if not before <= sequence <= end:
+                raise Broken(f"I-30: {self.name} went from {before} to {sequence} of {end} {source}")
             self.cursors[source] = sequence
 
     def _dead(self, rows: Rows) -> None:
         raise Broken(f"I-30: {self.name} gave up on {rows}")
+
+
+def _nothing() -> list[int]:
+    """Available and held of what was never posted to."""
+    return [0, 0]
 
 
 class WatchedWallets(Watch):
@@ -131,7 +156,7 @@ class WatchedWallets(Watch):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.folds: dict[tuple[str, str], list[int]] = {}
+        self.folds: defaultdict[tuple[str, str], list[int]] = defaultdict(_nothing)
         self.holds: dict[str, Hold] = {}
         self.wallets: dict[str, tuple[str, str]] = {}
         self.default_of: dict[str, str] = {}
@@ -141,11 +166,11 @@ class WatchedWallets(Watch):
         self._assets_of: dict[str, list[tuple[str, str]]] = {}
         self._entries: dict[int, str] = {}
         self._last_entry = 0
-        self._sums: Counter[tuple[int, str]] = Counter()
+        self._sums: defaultdict[tuple[int, str], int] = defaultdict(int)
         self._settled: set[int] = set()
         self._touched: dict[tuple[str, str], None] = {}
         self._seen: set[tuple[str, str]] = set()
-        self._looks = super().looks | {  # type: ignore[operator]
+        self.looks |= {
             "insert entries": self._entered,
             "insert postings": self._posted,
             "insert balances": self._balanced,
@@ -153,39 +178,38 @@ class WatchedWallets(Watch):
             "insert wallets": self._walleted,
         }
 
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
-
     def _entered(self, rows: Rows) -> None:
         for entry_id, _, kind, reference, _, _ in rows:
-            check(entry_id == self._last_entry + 1, "I-05", f"entry {entry_id} after {self._last_entry}")
+            if entry_id != self._last_entry + 1:
+                raise Broken(f"I-05: entry {entry_id} after {self._last_entry}")
             self._last_entry = entry_id
             if kind in ("faucet", "adjustment"):
                 self.deposits[reference] += 1
             elif kind == "trade":
-                check(int(reference) not in self._settled, "I-12", f"trade {reference} was settled twice")
+                if int(reference) in self._settled:
+                    raise Broken(f"I-12: trade {reference} was settled twice")
                 self._settled.add(int(reference))
 
     def _posted(self, rows: Rows) -> None:
         for entry_id, _, wallet_id, asset, bucket, amount in rows:
+            key = wallet_id, asset
             self._sums[entry_id, asset] += amount
-            self.folds.setdefault((wallet_id, asset), [0, 0])[bucket == "held"] += amount
-            self._touched[wallet_id, asset] = None
+            self.folds[key][bucket == "held"] += amount
+            self._touched[key] = None
 
     def _balanced(self, rows: Rows) -> None:
         for wallet_id, asset, available, held, _ in rows:
-            below = wallet_id != WORLD and (available < 0 or held < 0)
-            check(not below, "I-02", f"{wallet_id} has {available} available and {held} held of {asset}")
+            if wallet_id != WORLD and (available < 0 or held < 0):
+                raise Broken(f"I-02: {wallet_id} has {available} available and {held} held of {asset}")
             self._balances[wallet_id, asset] = (available, held)
             self._touched[wallet_id, asset] = None
 
     def _kept(self, rows: Rows) -> None:
         for row in rows:
             hold, before = Hold(*row), self.holds.get(row[0])
-            check(min(hold.spent, hold.released, hold.remaining) >= 0, "I-04", "a hold does not add up", hold)
-            check((hold.remaining > 0) == (hold.status == "open"), "I-04", "an open hold has something left", hold)
-            key = hold.wallet_id, hold.asset
+            remaining, key = hold.remaining, (hold.wallet_id, hold.asset)
+            check(hold.spent >= 0 and hold.released >= 0 and remaining >= 0, "I-04", "a hold does not add up", hold)
+            check((remaining > 0) == (hold.status == "open"), "I-04", "an open hold has something left", hold)
             if before is not None:
                 lost = before.status in ("void", "refused") and hold != before
                 check(not lost, "I-09", "a hold that was lost came back", before, hold)
@@ -193,7 +217,7 @@ class WatchedWallets(Watch):
                 self._count(before, hold)
             else:
                 self._coverage.branches["hold refused"] += hold.status == "refused"
-            self._held[key] += hold.remaining
+            self._held[key] += remaining
             self.holds[hold.hold_id] = hold
             if hold.wallet_id:
                 self._touched[key] = None
@@ -214,12 +238,15 @@ class WatchedWallets(Watch):
 
     def settle(self) -> None:
         for (entry_id, asset), total in self._sums.items():
-            check(total == 0, "I-01", f"entry {entry_id} sums to {total} {asset}")
+            if total:
+                raise Broken(f"I-01: entry {entry_id} sums to {total} {asset}")
         self._sums.clear()
         for key in self._touched:
-            fold, balance = self.folds.get(key, [0, 0]), self._balances.get(key, (0, 0))
-            check(tuple(fold) == balance, "I-06", f"{key} is {balance}, its postings come to {fold}")
-            check(balance[1] == self._held[key], "I-03", f"{key} has {balance[1]} held, holds are {self._held[key]}")
+            fold, balance, held = tuple(self.folds.get(key, (0, 0))), self._balances.get(key, (0, 0)), self._held[key]
+            if fold != balance:
+                raise Broken(f"I-06: {key} is {balance}, its postings come to {fold}")
+            if balance[1] != held:
+                raise Broken(f"I-03: {key} has {balance[1]} held, holds are {held}")
             if key not in self._seen and key[0] in self.wallets:
                 self._seen.add(key)
                 self._assets_of.setdefault(self.wallets[key[0]][0], []).append(key)
@@ -242,11 +269,7 @@ class WatchedOrders(Watch):
         self.by_client_id: dict[tuple[str, str], int] = {}
         self._created: set[str] = set()
         self._new: list[Order] = []
-        self._looks = super().looks | {"insert orders": self._ordered}  # type: ignore[operator]
-
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
+        self.looks |= {"insert orders": self._ordered}
 
     def logged(self, kind: str, subject: str, data: bytes) -> None:
         if kind == "OrderCreated":
@@ -309,11 +332,7 @@ class WatchedTrades(Watch):
         self.trades: dict[int, Trade] = {}
         self.recent: deque[int] = deque(maxlen=60)
         self._fresh = 0
-        self._looks = super().looks | {"insert trades": self._traded}  # type: ignore[operator]
-
-    @property
-    def looks(self) -> Mapping[str, Callable[[Rows], None]]:
-        return self._looks
+        self.looks |= {"insert trades": self._traded}
 
     def logged(self, kind: str, subject: str, data: bytes) -> None:
         if kind in _WORDS:

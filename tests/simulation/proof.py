@@ -47,7 +47,18 @@ That a seed finds what is wrong is tested, too: `tests/simulation/test_it_finds_
 
 def read() -> list[dict[str, Any]]:
     """All soaks so far, the oldest first."""
-    return json.loads(RECORD.read_text())["soaks"] if RECORD.exists() else []
+    return _kept()["soaks"]
+
+
+def looked_into() -> list[dict[str, Any]]:
+    """What was found out, by hand, about seeds that broke in a soak: `seed`, what it `was`, and since which version
+    the same seed `passes_since`."""
+    return _kept()["looked_into"]
+
+
+def _kept() -> dict[str, list[dict[str, Any]]]:
+    kept = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return {"soaks": [], "looked_into": []} | kept
 
 
 def next_seed(soaks: Soaks) -> int:
@@ -57,13 +68,14 @@ def next_seed(soaks: Soaks) -> int:
 
 def write(soaks: Soaks) -> None:
     """Keep the record, and make the page of it."""
-    RECORD.write_text(json.dumps({"soaks": soaks}, indent=1) + "\n")
+    RECORD.write_text(json.dumps(_kept() | {"soaks": soaks}, indent=1) + "\n")
     PAGE.write_text(page(soaks))
 
 
 def page(soaks: Soaks) -> str:
     """docs/operating/proof.md"""
-    parts = [ABOUT, "## Soaks\n", _table(soaks), "\n## What went wrong on purpose\n", _counts(soaks, "faults", FAULTS)]
+    parts = [ABOUT, "## Soaks\n", _table(soaks), "\n## Seeds that broke\n", _broken(soaks)]
+    parts += ["\n## What went wrong on purpose\n", _counts(soaks, "faults", FAULTS)]
     parts += ["\n## Rare branches that were taken\n", _counts(soaks, "branches", BRANCHES)]
     return "\n".join(parts) + "\n"
 
@@ -90,6 +102,15 @@ def _line(day: str, commit: str, seeds: str, soaks: Soaks) -> str:
 
 def _total(soaks: Soaks, name: str) -> list[int]:
     return [soak["totals"].get(name, 0) for soak in soaks]
+
+
+def _broken(soaks: Soaks) -> str:
+    known = {each["seed"]: each for each in looked_into()}
+    lines = ["| seed | said | was | the same seed passes since |", "|---|---|---|---|"]
+    for seed, said in (each for soak in soaks for each in soak["broken"]):
+        about = known.get(seed, {"was": "not looked into yet", "passes_since": "not yet"})
+        lines.append(f"| {seed} | {said.replace('|', '/')} | {about['was']} | {about['passes_since']} |")
+    return "\n".join(lines)
 
 
 def _counts(soaks: Soaks, what: str, names: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import apsw
 import structlog
 
 from borsa import app
@@ -69,6 +70,10 @@ def template() -> Path:
     for writer in writers:
         writer.close()
     bus.close()
+    for path in made.glob("*.db"):
+        with closing(apsw.Connection(str(path))) as connection:
+            # SQLite's memory has no write-ahead logs; in files every writer begins one
+            connection.execute("PRAGMA journal_mode=DELETE")
     # whatever is here by now stays: collecting the garbage of a world need not look at it
     gc.freeze()
     return made

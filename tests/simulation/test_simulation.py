@@ -8,10 +8,11 @@ import os
 import subprocess
 import sys
 
+import apsw
 import pytest
 
 from tests.house.source import ROOT
-from tests.simulation import chunks
+from tests.simulation import chunks, place, world
 from tests.simulation.coverage import BRANCHES, FAULTS
 from tests.simulation.world import simulate
 
@@ -43,6 +44,31 @@ def test_a_seed_is_replayed_exactly(hash_seed: str) -> None:
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     digests = dict(line.split() for line in ran.stdout.splitlines()[: len(seeds)])
     assert digests == {str(seed): simulate(seed, ORDERS_SHORT)[0] for seed in seeds}
+
+
+def test_a_seed_comes_to_the_same_in_files_and_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = []
+    for where in (place.in_files, place.in_memory):
+        monkeypatch.setattr(world, "place", lambda _, where=where: where())
+        digests.append([simulate(seed, ORDERS_SHORT)[0] for seed in (3, 11)])
+    assert digests[0] == digests[1]
+
+
+def test_one_seed_in_three_writes_files_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory a run leaves its files empty; whatever is opened after it is in files again."""
+    sizes = []
+    run = world.World.run
+
+    def watched(self: world.World) -> str:
+        digest = run(self)
+        sizes.append(sum(path.stat().st_size for path in self.folder.glob("*.db")) > 0)
+        return digest
+
+    monkeypatch.setattr(world.World, "run", watched)
+    for seed in range(1, 4):
+        simulate(seed, 1)
+    assert sizes == [False, False, True]
+    assert apsw.vfs_names()[0] != place.MEMORY
 
 
 def test_seeds_differ() -> None:

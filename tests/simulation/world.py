@@ -3,9 +3,9 @@
 import gc
 import hashlib
 import random
-import shutil
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +20,11 @@ from tests.simulation.access import WatchedUsers
 from tests.simulation.bus import Port, SimBus
 from tests.simulation.clock import SECOND, SimClock, SimTime
 from tests.simulation.coverage import PORTS, Coverage
-from tests.simulation.disk import Crashed, Disk, connect, copied
+from tests.simulation.disk import Crashed, Disk, connect
 from tests.simulation.invariants import Broken, Watch, WatchedOrders, WatchedTrades, WatchedWallets
 from tests.simulation.people import People
-from tests.simulation.scene import PASSWORD, folder, heard, template
+from tests.simulation.place import place
+from tests.simulation.scene import PASSWORD, heard
 
 NAMES = tuple(service.name for service in app.SERVICES)
 SERVICES = {service.name: service for service in app.SERVICES}
@@ -38,7 +39,7 @@ KINDS: Mapping[str, type[Watch]] = {
 """Services whose rows are judged; of the others, only the log and the cursors."""
 
 TURN = ("orders", "wallets", "orders", "trades", "users")
-FOLLOWERS = ("portfolios", "notifications")
+FOLLOWERS = app.FOLLOWERS
 
 QUIET_TRIES_MAX = 60
 
@@ -54,7 +55,7 @@ _SET_PIECE = "UPDATE snapshot_pieces SET body = ? WHERE sequence = ? AND number 
 class World:
     """One run: `run` raises Broken when anything does not hold."""
 
-    def __init__(self, seed: int, orders: int = ORDERS) -> None:
+    def __init__(self, seed: int, orders: int, folder: Path) -> None:
         self.seed = seed
         self.coverage = Coverage()
         self.trace = hashlib.sha256()
@@ -62,8 +63,7 @@ class World:
         self._chance = random.Random(seed)
         self._time = SimTime()
         self._pace = self._chance.choice((1, 1, 30, 300))
-        self._folder = folder()
-        copied(template(), self._folder)
+        self.folder = folder
         self._settings = self._some_settings()
         self._databases = app.databases(self._settings)
         self.watches: dict[str, Watch] = {}
@@ -103,7 +103,7 @@ class World:
         chance = self._chance
         return Settings(
             admin_password=PASSWORD,
-            data=str(self._folder),
+            data=str(self.folder),
             snapshot_events=chance.choice((40, 200, 1_000)),
             snapshot_piece_bytes=chance.choice((500, 5_000, 262_144)),
             fetch_events_max=chance.choice((7, 60, 1_000)),
@@ -144,7 +144,6 @@ class World:
             writer.close()
         for reader in self._readers.values():
             reader.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     # a run ---------------------------------------------------------------------------------------------------------
 
@@ -164,7 +163,7 @@ class World:
             self._start_again()
             verdict.judge(self.watches, self.people)
         self._repair_snapshots()
-        verdict.audit(self._folder)
+        verdict.audit(self.folder)
         self.coverage.totals["orders"] += self.people.placed
         self.coverage.totals["runs"] += 1
         self.coverage.totals["events"] += sum(watch.log_end for watch in self.watches.values())
@@ -265,10 +264,17 @@ class World:
         self.bus.up(writer)
 
     def _crash(self, name: str, error: BaseException) -> None:
-        names = [name]
-        if isinstance(error, Crashed) and self._chance.random() < 0.15:
-            self.coverage.faults["crash of all services"] += 1
-            names = list(NAMES)
+        names: Sequence[str] = (name,)
+        if isinstance(error, Crashed):
+            fate = self._chance.random()
+            if fate < 0.15:
+                self.coverage.faults["crash of all services"] += 1
+                names = NAMES
+            elif fate < 0.3:
+                # the process that it is in, as `borsa up` has three of them: the others go on
+                process = "followers" if name in FOLLOWERS else "services"
+                self.coverage.faults[f"crash of the process of {process}"] += 1
+                names = [each for each in NAMES if (each in FOLLOWERS) == (name in FOLLOWERS)]
         for each in names:
             self._end(each)
         if "trades" in names and self._chance.random() < 0.5:
@@ -397,12 +403,17 @@ class World:
 
 def simulate(seed: int, orders: int = ORDERS) -> tuple[str, Coverage]:
     """Run one seed: the digest of all that was logged, and what was covered. What breaks names the seed."""
+    # nothing is looked for while a world lives: nearly all that it makes stays until its end
     gc.disable()
     try:
-        with World(seed, orders) as world:
-            return world.run(), world.coverage
+        return _simulated(seed, orders, place(seed))
     except BaseException as error:
         error.add_note(f"python -m tests.simulation {seed}" + ("" if orders == ORDERS else f" --orders {orders}"))
         raise
     finally:
         gc.enable()
+
+
+def _simulated(seed: int, orders: int, where: AbstractContextManager[Path]) -> tuple[str, Coverage]:
+    with where as folder, World(seed, orders, folder) as world:
+        return world.run(), world.coverage

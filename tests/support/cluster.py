@@ -34,6 +34,7 @@ class Served:
         self.name = name
         self.environment = environment
         self.output: list[str] = []
+        self.url = ""
         self._ended = False
         self._listens, self._works = threading.Event(), threading.Event()
         self._process = subprocess.Popen(
@@ -63,6 +64,16 @@ class Served:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory it has."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def status(self) -> int | None:
+        """With what it ended; None while it has not."""
+        return self._process.poll()
 
     def listens(self, seconds: float = 60) -> Self:
         """Wait until it can be asked over HTTP."""
@@ -132,11 +143,21 @@ class Cluster(Reached):
                 each.listens()
             self.url = self.gateways[0].url
             self.http = httpx.Client(base_url=self.url, timeout=30)
-            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster")
+            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster", 60)
         except BaseException:
             self._end()
             raise
         return self
+
+    @property
+    def all(self) -> list[Served]:
+        """Its processes, standbys aside."""
+        return [*self.processes.values(), *self.gateways]
+
+    @property
+    def database(self) -> str:
+        """The name of its database."""
+        return self.environment["BORSA_DATABASE_URL"].rpartition("/")[2]
 
     def begin(self, name: str, **options: str) -> Served:
         """One more process."""
@@ -144,6 +165,23 @@ class Cluster(Reached):
         served = Served(name, self.environment | given)
         self._all.append(served)
         return served
+
+    def replace(self, served: Served) -> None:
+        """From now on this is the one of its name, and nothing is left of the one before it."""
+        former, self.processes[served.name] = self.processes[served.name], served
+        self._all.remove(former)
+        former.close()
+
+    def again(self, served: Served) -> Served:
+        """One that has ended, once more, in its place."""
+        begun = self.begin(served.name)
+        if served in self.gateways:
+            self.gateways[self.gateways.index(served)] = begun
+            self._all.remove(served)
+            served.close()
+        else:
+            self.replace(begun)
+        return begun
 
     def said(self) -> str:
         """What all of them said."""
@@ -162,6 +200,34 @@ class Cluster(Reached):
                 each.send(signal.SIGTERM)
         for each in reversed(self._all):
             each.close()
+
+
+class Manager:
+    """Begins whatever of a cluster has ended once more, as a service manager does. `ended` has the name and the status
+    of each."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.ended: list[tuple[str, int]] = []
+        self._cluster = cluster
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        while not self._enough.wait(0.05):
+            for each in self._cluster.all:
+                if each.status is not None:
+                    self.ended.append((each.name, each.status))
+                    self._cluster.again(each)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._enough.set()
+        self._thread.join(60)
 
 
 @contextlib.contextmanager
@@ -196,7 +262,7 @@ def main() -> None:
         brokers(given.brokers) as servers,
         Cluster(Path(folder).absolute(), database, [each.url for each in servers], given.gateways) as cluster,
     ):
-        lines = [f"{each.name:14} {each.listens().url}  process {each.pid}" for each in cluster._all]
+        lines = [f"{each.name:14} {each.listens().url}  process {each.pid}" for each in cluster.all]
         lines += [f"{'PostgreSQL':14} {database}", *(f"{'NATS':14} {each.url}" for each in servers)]
         lines += [f"the user admin has the password {ADMIN_PASSWORD}; ctrl-C ends everything"]
         sys.stdout.write("\n".join(lines) + "\n")

@@ -12,13 +12,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import nats as nats_py
 import pytest
 import uvloop
 
+from tests.support.kept import Kept
 from tests.support.running import PATIENCE_SECONDS
 
 PASSWORD = "canary-of-the-broker-52"
@@ -73,7 +73,7 @@ def free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-class Nats:
+class Nats(Kept):
     """A server. Begins on entry and ends on exit. `port` and `routes` make it one of several."""
 
     def __init__(self, port: int = 0, route: int = 0, routes: Sequence[int] = ()) -> None:
@@ -105,8 +105,9 @@ class Nats:
         if self._routes:
             routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes)
             cluster = f'cluster {{ name: borsa, listen: "127.0.0.1:{self._route}", routes: [{routes}] }}'
-        name = f"borsa-{self.port}"
-        return _CONFIGURATION.format(port=self.port, password=PASSWORD, folder=self.folder, name=name, cluster=cluster)
+        return _CONFIGURATION.format(
+            port=self.port, password=PASSWORD, folder=self.folder, name=self.name, cluster=cluster
+        )
 
     def _await(self) -> None:
         """Until it listens."""
@@ -125,9 +126,18 @@ class Nats:
         """Where it is."""
         return f"nats://borsa:{PASSWORD}@127.0.0.1:{self.port}"
 
+    @property
+    def name(self) -> str:
+        """What the others call it."""
+        return f"borsa-{self.port}"
+
     def kill(self) -> None:
         """End it at once."""
-        os.kill(self.process_id, signal.SIGKILL)
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.process_id, number)
 
     def begin_again(self, *, emptied: bool = False) -> None:
         """After `kill`: with what it had stored, or without."""
@@ -146,6 +156,47 @@ class Nats:
             for each in await stream.streams_info():
                 await stream.delete_stream(each.config.name or "")
 
+    def damage(self, stream: str) -> None:
+        """After `kill`: turn a bit in the middle of all that it stored of a stream."""
+        for block in self.folder.glob(f"store/jetstream/*/streams/{stream}/msgs/*.blk"):
+            stored = bytearray(block.read_bytes())
+            if stored:
+                stored[len(stored) // 2] ^= 1
+                block.write_bytes(stored)
+
+    def leader(self, stream: str) -> str:
+        """The name of the server that leads a stream; empty while there is none."""
+        return uvloop.run(self._leader(stream))
+
+    async def _leader(self, name: str) -> str:
+        async with await nats_py.connect(self.url) as client:
+            with contextlib.suppress(nats_py.errors.Error, TimeoutError):
+                cluster = (await client.jetstream().stream_info(name)).cluster
+                return cluster.leader or "" if cluster else ""
+            return ""
+
+    def delete(self, stream: str) -> bool:
+        """Forget the message in the middle of a stream; False while there is none to forget."""
+        return uvloop.run(self._delete(stream))
+
+    async def _delete(self, name: str) -> bool:
+        async with await nats_py.connect(self.url) as client:
+            with contextlib.suppress(nats_py.errors.Error, TimeoutError):
+                state = (await client.jetstream().stream_info(name)).state
+                middle = (state.first_seq + state.last_seq) // 2
+                return state.messages > 2 and await client.jetstream().delete_msg(name, middle)
+            return False
+
+    def last(self, stream: str, subject: str) -> bytes:
+        """The last message of a stream on a subject; empty while it can't be had."""
+        return uvloop.run(self._last(stream, subject))
+
+    async def _last(self, name: str, subject: str) -> bytes:
+        async with await nats_py.connect(self.url) as client:
+            with contextlib.suppress(nats_py.errors.Error, TimeoutError):
+                return (await client.jetstream().get_last_msg(name, subject)).data or b""
+            return b""
+
     def stored(self, stream: str) -> list[Any]:
         """The messages of a stream."""
         return uvloop.run(self._stored(stream))
@@ -155,11 +206,3 @@ class Nats:
             stream = client.jetstream()
             state = (await stream.stream_info(name)).state
             return [await stream.get_msg(name, at) for at in range(max(state.first_seq, 1), state.last_seq + 1)]
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._keeper:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(60)

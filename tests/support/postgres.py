@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -9,15 +10,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+
+from tests.support.kept import Kept
 
 PASSWORD = "canary-of-the-database-51"
 """Stands in every URL, and may stand nowhere else. The server itself asks nobody for one."""
@@ -27,7 +29,8 @@ import os, shutil, signal, subprocess, sys
 folder, user, *command = sys.argv[1:]
 as_user = {"user": user, "extra_groups": []} if user else {}
 def begun():
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, **as_user)
+    # what it says is not what this one says
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, **as_user)
     print(server.pid, flush=True)
     return server
 server = begun()
@@ -74,7 +77,7 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-class Postgres:
+class Postgres(Kept):
     """A server. Begins on entry and ends on exit; `settings` are lines of postgresql.conf."""
 
     def __init__(self, **settings: str) -> None:
@@ -133,12 +136,42 @@ class Postgres:
                     raise AssertionError((self.folder / "output").read_text()) from error
 
     def restart(self, number: signal.Signals = signal.SIGQUIT) -> None:
-        """End it with a signal (SIGQUIT is its immediate end, SIGINT a fast one), and begin again."""
-        assert self._keeper.stdin is not None
+        """End it with a signal (SIGQUIT is its immediate end, SIGINT a fast one, SIGKILL nobody's), and begin again."""
+        self.end(number)
+        self.begin_again()
+
+    def end(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it with a signal."""
+        # after a SIGKILL they end by themselves, and until then they keep a new server out
+        left = [os.pidfd_open(each) for each in self._backends()]
         os.kill(self.process_id, number)
+        for each in left:
+            select.select([each], [], [])
+            os.close(each)
+
+    def begin_again(self) -> None:
+        """After `end`."""
+        assert self._keeper.stdin is not None
         self._keeper.stdin.write("again\n")
         self._keeper.stdin.flush()
         self._await()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Every process of it is stopped: what is sent to it arrives, and nothing comes back."""
+        stopped = [self.process_id, *(process_id for (process_id,) in self.run("SELECT pid FROM pg_stat_activity"))]
+        try:
+            for process_id in stopped:
+                _send(process_id, signal.SIGSTOP)
+            yield
+        finally:
+            for process_id in stopped:
+                _send(process_id, signal.SIGCONT)
+
+    def _backends(self) -> list[int]:
+        """Its processes. They end as they like: those that have are left out."""
+        children = Path(f"/proc/{self.process_id}/task/{self.process_id}/children").read_text().split()
+        return [int(each) for each in children if Path(f"/proc/{each}").exists()]
 
     def url(self, database: str) -> str:
         """Where a database of it is."""
@@ -161,15 +194,13 @@ class Postgres:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._keeper:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(60)
+
+def _send(process_id: int, number: signal.Signals) -> None:
+    # one that has just asked for these ids has ended since
+    with suppress(ProcessLookupError):
+        os.kill(process_id, number)
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
-    said = str(error)
-    return "refused" in said or "starting up" in said or "recovery" in said or "shutting down" in said
+    signs = ("refused", "closed the connection", "starting up", "recovery", "shutting down")
+    return any(sign in str(error) for sign in signs)

@@ -133,6 +133,19 @@ class Process(Reached):
         """The exit status of a process that is about to end by itself."""
         return self._process.wait(PATIENCE_SECONDS)
 
+    def again(self) -> int:
+        """One that is about to end: begin it once more, as a service manager does, until it is ready. With what it had
+        ended."""
+        status = self.ended()
+        self.__exit__(None, None, None)
+        while True:
+            try:
+                self.__enter__()
+                return status
+            except EndedEarly as early:
+                if "can't be reached" not in str(early):
+                    raise
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -145,6 +158,7 @@ class Process(Reached):
         left = [name for name, part in self.parts.items() if not part.ends_within(PATIENCE_SECONDS)]
         for part in self.parts.values():
             part.close()
+        self.parts = {}
         self._listener.join(PATIENCE_SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -160,9 +174,9 @@ def raw_request(method: str, path: str, headers: Mapping[str, str], body: Any) -
 
 
 def borsa(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run another borsa command with the same settings."""
+    """Run another borsa command with the same settings: borsa("backup FOLDER", ...)."""
     return subprocess.run(
-        [sys.executable, "-m", "borsa.cli", command],
+        [sys.executable, "-m", "borsa.cli", *command.split()],
         env=environment,
         capture_output=True,
         text=True,

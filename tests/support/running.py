@@ -91,14 +91,14 @@ class Running(Reached):
         assert not self.failures, self.failures
 
 
-def until(look: Callable[[], Any], what: str = "it") -> Any:
+def until(look: Callable[[], Any], what: str = "it", seconds: float = PATIENCE_SECONDS) -> Any:
     """What `look` gives as soon as it is true; each look is a request, so no time is slept away blindly."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < end, f"waited {PATIENCE_SECONDS} s for {what}: {found!r}"
+        assert time.monotonic() < end, f"waited {seconds} s for {what}: {found!r}"
 
 
 class Person:

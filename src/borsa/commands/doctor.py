@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -33,6 +33,10 @@ SYNC_SECONDS_MOST = 0.05
 PASSWORD_CHARACTERS_LEAST = 15
 CONNECTIONS_LEAST = 40
 """So many an exchange of three processes takes of PostgreSQL, and a few for who looks at it."""
+
+BROKER_LEAST = (2, 9)
+LAG_EVENTS_MOST = 10_000
+"""What a copy may lack at a moment, under load."""
 
 SERVERS = {
     "psql": "only PostgreSQL needs it",
@@ -238,6 +242,42 @@ def _look_at_server(settings: Settings) -> Iterator[Symptom]:
         yield Symptom(WARN, f"writer of {service}", writer)
 
 
+def look_at_broker(settings: Settings) -> Iterator[Symptom]:
+    """NATS, where it is asked for: is it there, does it store, and how far behind the logs are its copies of them?"""
+    if not settings.nats_url:
+        return
+    try:
+        found = app.seen_broker(settings)
+    except (CantStart, ImportError) as error:
+        yield Symptom(FAIL, "broker", str(error))
+        return
+    old = tuple(map(int, found.version.split("."))) < BROKER_LEAST
+    yield Symptom(WARN if old else OK, "broker", f"NATS {found.version} at {', '.join(found.places)}")
+    if found.missing:
+        yield Symptom(WARN, "JetStream", f"{found.missing}: events come from the logs alone, and outsiders get none")
+    elif not found.streams:
+        yield Symptom(OK, "JetStream", "on; no streams yet: the first service makes them")
+    else:
+        yield Symptom(OK, "acknowledgement", found.acknowledgement)
+    for each in found.streams:
+        yield Symptom(
+            OK, f"stream {each.name}", f"{each.messages} messages, {each.bytes} bytes, on {each.replicas} servers"
+        )
+    yield from _lags(settings, found.lasts)
+
+
+def _lags(settings: Settings, lasts: Mapping[str, int]) -> Iterator[Symptom]:
+    """How many events of each log the broker's copy does not have."""
+    try:
+        logs = app.examined(settings).lasts if settings.database_url and lasts else {}
+    except (CantStart, ImportError):
+        return  # what is wrong with the database is told with the schemas
+    for service, last in logs.items():
+        behind = max(0, last - lasts[service])
+        verdict = OK if behind <= LAG_EVENTS_MOST else WARN
+        yield Symptom(verdict, f"copy of {service}", f"{behind} events behind the log")
+
+
 LOOKS: tuple[Callable[[Settings], Iterator[Symptom]], ...] = (
     look_at_python,
     look_at_kernel,
@@ -247,4 +287,5 @@ LOOKS: tuple[Callable[[Settings], Iterator[Symptom]], ...] = (
     look_at_folder,
     look_at_port,
     look_at_schemas,
+    look_at_broker,
 )

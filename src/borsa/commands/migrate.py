@@ -13,6 +13,7 @@ def run(settings: Settings) -> int:
     """Migrate every service's database; returns the exit status."""
     try:
         with locked(settings.folder):
+            app.check_moved(settings)
             for name, database in app.databases(settings).items():
                 database.migrate()
                 typer.echo(f"{name}: at {head(name)}")

@@ -10,7 +10,7 @@ from borsa import app
 from borsa.commands.up import begin, die, say, tune
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
-from borsa.settings import Settings
+from borsa.settings import Settings, variable_of
 
 
 def run(settings: Settings, name: str) -> int:
@@ -31,9 +31,9 @@ def run(settings: Settings, name: str) -> int:
 
 
 def _served(settings: Settings, name: str) -> app.Served:
-    for setting, what in (("database", "PostgreSQL"), ("broker", "NATS")):
+    for setting, what in (("database_url", "PostgreSQL"), ("nats_url", "NATS")):
         if not getattr(settings, setting):
-            raise CantStart(f"borsa serve needs {what}: set BORSA_{setting.upper()}")
+            raise CantStart(f"borsa serve needs {what}: set {variable_of(setting)}")
     try:
         # only where it is used: it takes packages that a laptop need not have
         from borsa import served

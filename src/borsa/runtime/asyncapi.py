@@ -64,7 +64,7 @@ def _key(name: str) -> str:
 
 
 def _followed(name: str, kinds: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:
-    parameters = {each: {} for each in re.findall(r"{(\w+)}", name)}
+    parameters: dict[str, Any] = {each: {} for each in re.findall(r"{(\w+)}", name)}
     return {
         "address": name,
         "description": "Followed over /ws, or /api/stream",

@@ -199,19 +199,6 @@ class Broker:
         with contextlib.suppress(nats.errors.Error, asyncio.TimeoutError):
             await self.client.flush(HAND_OVER_SECONDS_MAX - 1)
 
-    def settle(self) -> None:
-        """Until the server has taken what was sent, and everything that it had for this process has arrived."""
-        self._call(self._settle())
-
-    async def _settle(self) -> None:
-        while self._sending or not (self._sender is None or self._sender.done()):
-            await asyncio.sleep(0)
-        await self.client.flush(HAND_OVER_SECONDS_MAX)
-        while any(each.pending_msgs for each in self._subscriptions.values()):
-            await asyncio.sleep(0)
-        # the last of each is out of its queue, and about to be taken
-        await asyncio.sleep(0)
-
     # for those who live on the loop ---------------------------------------------------------------------------------
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from borsa.runtime.journal import Journal
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.session import Journal, Session, as_it_is
+from borsa.runtime.session import Session, as_it_is
 from borsa.runtime.store import Row, Statement
 
 GENESIS = bytes(32)

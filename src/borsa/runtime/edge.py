@@ -4,7 +4,7 @@ Everything that crosses does so in batches: the outcomes of a commit wake the lo
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from borsa.errors import Refused
@@ -12,20 +12,21 @@ from borsa.events import Event
 from borsa.requests import Request
 from borsa.runtime.bus import Bus, Listener, Once, Origin, Outcome
 from borsa.runtime.log import Recorded
-from borsa.runtime.store import Reader
+from borsa.runtime.reading import Reading
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Edge:
     """Asks, reads and waits on behalf of requests from outside. Lives on one event loop."""
 
-    def __init__(self, bus: Bus, readers: dict[str, Reader], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, bus: Bus, readings: Mapping[str, Reading], loop: asyncio.AbstractEventLoop) -> None:
         self._bus = bus
-        self._readers = readers
+        self._readings = readings
         self._loop = loop
         self._watched: dict[tuple[str, str], list[asyncio.Future[Event]]] = {}
-        for source in readers:
+        for source in readings:
             bus.listen(source, self)
 
     async def ask(self, request: Request[R], origin: Origin, once: Once | None = None) -> R:
@@ -37,15 +38,11 @@ class Edge:
     @property
     def services(self) -> Collection[str]:
         """The services whose data can be read here."""
-        return self._readers.keys()
+        return self._readings.keys()
 
-    def reader(self, service: str) -> Reader:
-        """A service's committed data."""
-        return self._readers[service]
-
-    def fetch(self, source: str, after: int) -> Sequence[Recorded]:
-        """The events of a source that follow a sequence, from its log."""
-        return self._bus.fetch(source, after)
+    async def read(self, service: str, select: Callable[..., T], *given: Any) -> T:
+        """What `select(reader, *given)` finds in a service's committed data; Unreadable."""
+        return await self._readings[service].read(select, *given)
 
     def listen(self, source: str, listener: Listener) -> None:
         """Follow the committed events of a source from now on."""

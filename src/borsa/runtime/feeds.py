@@ -83,6 +83,10 @@ OWN = (OwnSnapshot, OwnChanged)
 """The messages of an own channel."""
 
 
+Messages = Mapping[str, tuple[type[msgspec.Struct], ...]]
+"""The messages of channels, by their names."""
+
+
 class Feeds(msgspec.Struct, frozen=True):
     """The feeds of a service, by the first word of their channels' names: for everybody, and for each user."""
 

@@ -2,11 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from borsa.requests import Request
 from borsa.runtime.bus import Once, Origin, Outcome, Replies, overloaded
+from borsa.runtime.log import Recorded
 from borsa.runtime.service import Asking
 from borsa.runtime.session import Session
 from borsa.runtime.turns import Turns
@@ -45,6 +46,18 @@ class Suspended:
 
 
 Item = Question | tuple[Suspended, Outcome]
+
+
+def parts_of(items: Iterable[Item], arrived: Iterable[tuple[object, Iterable[Recorded]]]) -> Iterator[tuple[str, str]]:
+    """Of each event and question that a commit is made of: the request that it belongs to, and its name."""
+    for _, events in arrived:
+        for event in events:
+            yield event.correlation, event.type
+    for item in items:
+        if isinstance(item, Question):
+            yield item.origin.correlation, type(item.request).__name__
+        elif item[0].question is not None:
+            yield item[0].origin.correlation, f"{type(item[0].question.request).__name__} goes on"
 
 
 class Inbox:

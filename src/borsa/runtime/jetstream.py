@@ -7,6 +7,7 @@ producer, which can be read also while nobody writes it.
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -64,13 +65,28 @@ class _Asker:
         self._send(self._subject, [outcome_message(number, outcome) for number, outcome in outcomes])
 
 
+MISSED_EVENTS_MAX = 100_000
+"""Events of one reading of a log for listeners."""
+
+Work = Callable[[], Sequence[Recorded]]
+Take = Callable[[Sequence[Recorded]], None]
+Aside = Callable[[Work, Take], None]
+"""Does some work where nobody waits for it, and has what comes of it taken on the bus's own thread; nothing, where the
+work failed."""
+
+
+def _here(work: Work, take: Take) -> None:
+    take(work())
+
+
 class _Source:
     """What is heard of a producer: how far, how far it says that its log goes, its newest writer's epoch, and when."""
 
-    __slots__ = ("announced", "epoch", "heard", "heard_at")
+    __slots__ = ("announced", "epoch", "heard", "heard_at", "reading")
 
     def __init__(self, now: int) -> None:
         self.heard = self.announced = self.epoch = 0
+        self.reading = False
         self.heard_at = now
 
 
@@ -99,7 +115,8 @@ class JetStreamBus:
         self._language = language
         self._encode = msgspec.msgpack.Encoder().encode
         self._logs = logs
-        self._tails = {source: Tail(source, reader, settings.fetch_events_max) for source, reader in logs.items()}
+        self._fetch_max = settings.fetch_events_max
+        self._tails = {source: Tail(source, reader, self._fetch_max) for source, reader in logs.items()}
         self._ticks = clock.ticks
         self._vitals = vitals
         self._usurped = usurped
@@ -114,6 +131,8 @@ class JetStreamBus:
         )
         self._look_at = self._epoch = 0
         self._connections = broker.connections
+        self.aside: Aside = _here
+        """Where logs are read for listeners."""
 
     def on_ask(self, act: Callable[[], Any]) -> None:
         """What to do when there is something to flush, for those who don't do so by themselves."""
@@ -309,27 +328,50 @@ class JetStreamBus:
         pack = decode_pack(data)
         source = self._source(name)
         source.heard_at = self._ticks()
+        if pack.epoch > source.epoch:
+            self._take_over(name, source, pack.epoch)
         if pack.last <= source.heard:
             return
         consumers = self._consumers.get(name, ())
         listeners = [each for each in self._listeners.get(name, ()) if each.is_listening()]
         if listeners and pack.first > source.heard + 1:
-            self._read(name, source, pack.first - 1, listeners)
+            self._read(name, source, pack.first - 1)
         if consumers or listeners:
             events = pack.events(name)
             for writer in consumers:
                 writer.deliver(name, events)
-            fresh = [each for each in events if each.sequence > source.heard]
-            for listener in listeners:
-                listener.observe(fresh)
+            if listeners and pack.first > source.heard + 1:
+                # what is before it is still being read, and it will be, too
+                source.announced = max(source.announced, pack.last)
+                return
+            self._observe(name, source, events)
         source.heard = pack.last
 
-    def _read(self, name: str, source: _Source, last: int, listeners: Sequence[Listener]) -> None:
-        """What listeners missed, from the log."""
-        while source.heard < last and (events := self.fetch(name, source.heard)):
-            source.heard = events[-1].sequence
-            for listener in listeners:
-                listener.observe(events)
+    def _observe(self, name: str, source: _Source, events: Sequence[Recorded]) -> None:
+        fresh = [each for each in events if each.sequence > source.heard]
+        for listener in self._listeners.get(name, ()):
+            if fresh and listener.is_listening():
+                listener.observe(fresh)
+
+    def _read(self, name: str, source: _Source, last: int) -> None:
+        """What listeners missed, from the log, up to a sequence that it is known to have, or to its end."""
+        if not source.reading:
+            source.reading = True
+            self.aside(partial(self._missed, name, source.heard, last), partial(self._take_missed, name, source))
+
+    def _missed(self, name: str, heard: int, last: int) -> Sequence[Recorded]:
+        last = max(last, newest(self._logs[name])[0])
+        found: list[Recorded] = []
+        while heard < last and len(found) < MISSED_EVENTS_MAX and (events := self.fetch(name, heard)):
+            heard = events[-1].sequence
+            found += events
+        return found
+
+    def _take_missed(self, name: str, source: _Source, events: Sequence[Recorded]) -> None:
+        source.reading = False
+        if events:
+            self._observe(name, source, events)
+            source.heard = max(source.heard, events[-1].sequence)
 
     def _hear_of(self, name: str, data: bytes) -> None:
         announced = decode_announced(data)
@@ -337,13 +379,25 @@ class JetStreamBus:
         if announced.epoch < source.epoch:
             return  # it was paused, and does not know yet that it was replaced
         source.heard_at = self._ticks()
-        source.announced = max(source.announced, announced.last)
         if name in self._writers and announced.epoch > self._epoch > 0:
             self._usurped(name)
-        if 0 < source.epoch < announced.epoch:
+        if announced.epoch > source.epoch:
+            if source.epoch > 0:
+                # a log that was put back to an older moment goes less far than was heard
+                source.heard = min(source.heard, announced.last)
+            self._take_over(name, source, announced.epoch)
+        source.announced = max(source.announced, announced.last)
+
+    def _take_over(self, name: str, source: _Source, epoch: int) -> None:
+        """A producer has another writer, and may have another log: what is known of it is to be looked at again."""
+        if source.epoch > 0:
             self._questions.restarted(name)
             self._miss([name])
-        source.epoch = announced.epoch
+        source.epoch, source.announced = epoch, 0
+        if name in self._logs:
+            self._tails[name] = Tail(name, self._logs[name], self._fetch_max)
+        for writer in self._consumers.get(name, ()):
+            writer.streams.doubt(name)
 
     def _look(self) -> None:
         """Now and then: what was announced and did not come is read from the log, and so is that of the silent."""
@@ -365,7 +419,7 @@ class JetStreamBus:
     def _catch_up(self, name: str, source: _Source) -> None:
         for writer in self._consumers.get(name, ()):
             writer.hear_of(name)
-        listeners = [each for each in self._listeners.get(name, ()) if each.is_listening()]
-        if listeners:
-            self._read(name, source, max(source.announced, newest(self._logs[name])[0]), listeners)
-        source.heard = max(source.heard, source.announced)
+        if any(each.is_listening() for each in self._listeners.get(name, ())):
+            self._read(name, source, source.announced)
+        else:
+            source.heard = max(source.heard, source.announced)

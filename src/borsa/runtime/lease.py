@@ -1,6 +1,7 @@
 """The right to write a schema of PostgreSQL: a row that says who has it and until when, numbered by an epoch.
 
-Whoever takes the lease raises the epoch, and every commit asks in its own transaction whether the epoch is still its
+Whoever takes the lease raises the epoch (to no less than the seconds of the clock: one that was restored from a backup
+is below every epoch that was heard of), and every commit asks in its own transaction whether the epoch is still its
 own. So a writer that was paused or cut off can't commit, however late it goes on (a fencing token: Kleppmann, "How to
 do distributed locking", 2016). Time is the server's alone: no clock of another machine counts.
 
@@ -13,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -80,13 +82,15 @@ _END_FORMER = """
     WHERE lease.epoch = %s AND lease.until <= clock_timestamp() AND a.pid != pg_backend_pid()
 """
 _TAKE = """
-    UPDATE lease SET epoch = epoch + 1, holder = %s, backend = pg_backend_pid(),
+    UPDATE lease SET epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp())::bigint), holder = %s,
+        backend = pg_backend_pid(),
         backend_start = (SELECT a.backend_start FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()),
         until = clock_timestamp() + make_interval(secs => %s)
     WHERE epoch = %s RETURNING epoch
 """
 _RESERVE = """
-    UPDATE lease SET epoch = epoch + 1, holder = %s, backend = -1, backend_start = '-infinity',
+    UPDATE lease SET epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp())::bigint), holder = %s,
+        backend = -1, backend_start = '-infinity',
         until = clock_timestamp() + make_interval(secs => %s)
     WHERE epoch = %s RETURNING epoch
 """
@@ -176,6 +180,12 @@ class Lease:
         seen = look(self._connection)
         self.lost = f"{self.schema} is written by {seen.holder} in epoch {seen.epoch}; this process had {self.epoch}"
 
+    def cut(self, why: str) -> None:
+        """Nobody knows whose it is: say so from now on, also to who waits for the server."""
+        self.lost = self.lost or why
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
     def give_back(self) -> None:
         """Nothing more is written: the next one need not wait."""
         self._connection.execute(_GIVE_BACK, (self.epoch,))
@@ -208,18 +218,30 @@ class Keeper:
 
     def _run(self, ended: threading.Event) -> None:
         connection: psycopg.Connection[Any] | None = None
+        failing_since: float | None = None
         while not ended.wait(RENEW_SECONDS):
+            tried_at = time.monotonic()
             try:
                 connection = connection or self._connect()
                 self._renew(connection)
+                failing_since = None
             except psycopg.Error as error:
-                # the writers' own connections say whether it matters
                 _log.warning("leases_not_renewed", error=str(error).strip())
                 if connection is not None:
                     connection.close()
                 connection = None
+                failing_since = failing_since or tried_at
+                if time.monotonic() - failing_since >= LEASE_SECONDS:
+                    self._give_up()
         if connection is not None:
             connection.close()
+
+    def _give_up(self) -> None:
+        """Nothing was renewed for as long as a lease lasts. A server that is gone says so to the writers; one that
+        stands still says nothing, and they would wait for it."""
+        with self._changing:
+            for lease in self._leases.values():
+                lease.cut(f"the lease of {lease.schema} could not be renewed for {LEASE_SECONDS} s")
 
     def _renew(self, connection: "psycopg.Connection[Any]") -> None:
         with self._changing:

@@ -5,6 +5,9 @@ them true, with sequences 1, 2, 3 and no gaps. A cursor is the last sequence tha
 moves in the transaction of the effects, so each effect happens once however often an event is delivered.
 """
 
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
 import msgspec
 import sqlalchemy as sa
 
@@ -57,6 +60,7 @@ def _cursors_table(metadata: sa.MetaData) -> sa.Table:
         metadata,
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("sequence", INTEGER, nullable=False),
+        sa.Column("digest", sa.LargeBinary),
     )
 
 
@@ -148,10 +152,16 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """The last event of a source that was applied."""
+    """The last event of a source that was applied. `digest` is that of its row, by which the log of another history is
+    known; None where nothing was applied, or only by an earlier version."""
 
     source: str
     sequence: int
+    digest: bytes | None = None
+
+    def fits(self, found: Recorded | None) -> bool:
+        """Is that the event which was applied, as far as it is known?"""
+        return self.digest is None or (found is not None and digest_of(found) == self.digest)
 
 
 _log = _log_table(sa.MetaData())
@@ -170,7 +180,7 @@ _FROM = Statement(
 LAST = Statement(sa.select(_log.c.sequence, _log.c.time).order_by(_log.c.sequence.desc()).limit(1))
 
 _cursors = _cursors_table(sa.MetaData())
-_CURSORS = Statement(sa.select(_cursors.c.source, _cursors.c.sequence))
+_CURSORS = Statement(sa.select(_cursors))
 
 _DECODERS = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
 
@@ -186,6 +196,14 @@ def row_of(recorded: Recorded) -> Row:
         recorded.causation,
         recorded.data,
     )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def digest_of(recorded: Recorded) -> bytes:
+    """SHA-256 over an event's row of the log."""
+    return hashlib.sha256(_encode(row_of(recorded))).digest()
 
 
 def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Recorded]:
@@ -207,6 +225,10 @@ def last_before(reader: Reader, time: int) -> int:
         else:
             high = middle
     return low - 1
+
+
+Fetch = Callable[[str, int], Sequence[Recorded]]
+"""Reads what follows a sequence in the log of a source."""
 
 
 class Tail:
@@ -241,9 +263,15 @@ def newest(reader: Reader) -> tuple[int, int]:
     return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
 
-def cursors(reader: Reader) -> dict[str, int]:
+def cursors(reader: Reader) -> Mapping[str, Cursor]:
     """The last event that a consumer applied, of each source."""
-    return dict(reader.read(_CURSORS))
+    return {row[0]: Cursor(*row) for row in reader.read(_CURSORS)}
+
+
+def event_at(fetch: Fetch, source: str, sequence: int) -> Recorded | None:
+    """The event with a sequence; None where the log ends before it."""
+    found = fetch(source, sequence - 1)
+    return found[0] if found else None
 
 
 class CloudEvent(msgspec.Struct, frozen=True):

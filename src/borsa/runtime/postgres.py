@@ -1,40 +1,40 @@
 """The PostgreSQL driver: one schema for each service in one database, and one connection that writes, under a lease.
 
-What a transaction writes is sent without waiting for each answer, its COMMIT too: one round trip. Many rows of a table
-are one statement whose parameters are columns, as arrays: the server plans and runs it once, whatever their number.
+What a transaction writes is sent without waiting for each answer, its COMMIT too: one round trip.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Dialect
 
 from borsa.errors import CantStart
 from borsa.runtime.lease import FENCE, MAKE, Lease, lease_table, look, reserve
 from borsa.runtime.migrations import head, migrate
+from borsa.runtime.postgres_arrays import DIALECT, array, bulk
 from borsa.runtime.postgres_server import Server
-from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull, upsert
+from borsa.runtime.store import Row, Statement, StorageBroken, StorageFull, Unreadable
 
 _log = structlog.get_logger("borsa")
 
-DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
-
 READ_SECONDS_MAX = 20
-"""How long the server works on one read of those who only read."""
+"""How long the server works on one read of those who only read. They wait a second longer for what it says."""
 
 COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic")
 """Those that order texts by their code points, as SQLite does and Borsa's pages and lists expect."""
 
 DURABLE = {"synchronous_commit": ("on", "remote_write", "remote_apply"), "fsync": ("on",), "full_page_writes": ("on",)}
 """Settings of the server without which a commit that was answered could be lost, and the values that will do."""
+
+
+REFUSED = (psycopg.IntegrityError, psycopg.DataError)
+"""A row that a table does not take."""
 
 
 class PostgresReader:
@@ -45,6 +45,7 @@ class PostgresReader:
             server.connect,
             schema,
             "reader",
+            READ_SECONDS_MAX + 1,
             default_transaction_read_only="on",
             statement_timeout=READ_SECONDS_MAX * 1000,
         )
@@ -56,11 +57,14 @@ class PostgresReader:
         text, row = statement.bind(DIALECT, given)
         connection = self._connection
         try:
-            return _rows(connection, text, row)
-        except psycopg.OperationalError:
-            if not connection.closed:
-                raise
-        return _rows(self._instead_of(connection), text, row)
+            try:
+                return _rows(connection, text, row)
+            except psycopg.OperationalError:
+                if not connection.closed:
+                    raise
+            return _rows(self._instead_of(connection), text, row)
+        except psycopg.OperationalError as error:
+            raise Unreadable(_said(error)) from error
 
     def _instead_of(self, lost: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
         with self._replacing:
@@ -87,6 +91,7 @@ class PostgresConnection:
         self._keeper = server.keeper
         self._keeper.keep(self._lease)
         self._pipeline: AbstractContextManager[psycopg.Pipeline] | None = None
+        self._attempting = False
 
     def _check_durable(self) -> None:
         for name, good in DURABLE.items():
@@ -112,6 +117,8 @@ class PostgresConnection:
         try:
             return _rows(self._connection, text, row)
         except psycopg.Error as error:
+            if self._attempting and isinstance(error, REFUSED):
+                raise
             if self._pipeline is None and not self._connection.closed:
                 raise
             raise self._lost(error) from error
@@ -120,23 +127,58 @@ class PostgresConnection:
         self._check_lease()
         try:
             self._begin()
-            bulk = _bulk(statement) if len(rows) > 1 else None
-            if bulk is not None:
-                self._connection.execute(bulk, list(map(_array, zip(*rows, strict=True))))
+            text = bulk(statement) if len(rows) > 1 else None
+            if text is not None:
+                self._connection.execute(text, list(map(array, zip(*rows, strict=True))))
             elif len(rows) == 1:
                 self._connection.execute(statement.compiled(DIALECT)[0], rows[0])
             else:
                 with self._connection.cursor() as cursor:
                     cursor.executemany(statement.compiled(DIALECT)[0], rows)
         except psycopg.Error as error:
+            if self._attempting and isinstance(error, REFUSED):
+                raise
             raise self._lost(error) from error
 
     def _begin(self) -> None:
         if self._pipeline is None:
-            pipeline = self._connection.pipeline()
-            pipeline.__enter__()
-            self._pipeline = pipeline
+            self._enter()
             self._connection.execute("BEGIN")
+
+    def _enter(self) -> None:
+        pipeline = self._connection.pipeline()
+        pipeline.__enter__()
+        self._pipeline = pipeline
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        self._check_lease()
+        try:
+            self._begin()
+            self._connection.execute("SAVEPOINT attempt")
+            self._attempting = True
+            yield
+            self._connection.execute("RELEASE attempt")
+        except REFUSED:
+            self._take_back()
+            raise
+        except psycopg.Error as error:
+            raise self._lost(error) from error
+        finally:
+            self._attempting = False
+
+    def _take_back(self) -> None:
+        """What the attempt wrote. After an error the server skips what was sent, until the pipeline ends."""
+        pipeline, self._pipeline = self._pipeline, None
+        try:
+            if pipeline is not None:
+                with suppress(psycopg.Error):
+                    # it is told once more
+                    pipeline.__exit__(None, None, None)
+            self._connection.execute("ROLLBACK TO attempt")
+            self._enter()
+        except psycopg.Error as error:
+            raise self._lost(error) from error
 
     def commit(self) -> None:
         if self._pipeline is None:
@@ -157,16 +199,15 @@ class PostgresConnection:
             raise StorageBroken(self._lease.lost)
 
     def _lost(self, error: psycopg.Error) -> StorageFull | StorageBroken:
-        """What to tell of an error that ended the open transaction. A constraint is no exception: the transaction can't
-        go on after it, and everything before it is gone with it."""
+        """What to tell of an error that ended the open transaction. Outside of an attempt a constraint is no exception:
+        the transaction can't go on after it, and everything before it is gone with it."""
         with suppress(psycopg.Error, StorageBroken):
             self.rollback()
             if isinstance(error, psycopg.errors.DiskFull):
                 return StorageFull(_said(error))
             if isinstance(error, psycopg.errors.DivisionByZero):
                 self._lease.lose()
-                return StorageBroken(self._lease.lost)
-        return StorageBroken(_said(error))
+        return StorageBroken(self._lease.lost or _said(error))
 
     def has_room(self) -> bool:
         try:
@@ -323,46 +364,3 @@ def _rows(connection: "psycopg.Connection[Any]", text: str, row: Row) -> list[Ro
 def _said(error: psycopg.Error) -> str:
     # without DETAIL, which has values of rows
     return f"{type(error).__name__}: {error.diag.message_primary or str(error).strip()}"
-
-
-# many rows in one statement ----------------------------------------------------------------------------------------
-
-
-@lru_cache(1024)
-def _bulk(statement: Statement) -> str | None:
-    """A statement for one row as one that takes arrays, one for each of its parameters: an insert of all columns, or an
-    update by key; None for what is neither."""
-    core = statement.core
-    if isinstance(core, sa.Insert) and core.select is None:
-        return _from_arrays(core, [column.name for column in core.table.columns])
-    if isinstance(core, sa.Update) and isinstance(core.table, sa.Table):
-        keys = [column.name for column in core.table.primary_key]
-        rest = [column.name for column in core.table.columns if column.name not in keys]
-        takes = [name for name, _ in statement.compiled(DIALECT)[1]]
-        if takes == [*(f"new_{name}" for name in rest), *(f"key_{at}" for at in range(len(keys)))]:
-            # the rows are there. A join that finds them could be planned while the table is small, and read all of it
-            # when it is large; a conflict is found by the key's index always
-            return _from_arrays(upsert(core.table, DIALECT).core, [*rest, *keys])
-    return None
-
-
-def _from_arrays(insert: Any, names: Sequence[str]) -> str:
-    arrays = [sa.bindparam(f"a{at}", type_=ARRAY(insert.table.c[name].type)) for at, name in enumerate(names)]
-    given = sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
-    return Statement(insert.from_select(list(names), sa.select(*given.c))).compiled(DIALECT)[0]
-
-
-def _array(values: Iterable[Any]) -> str:
-    """A column as PostgreSQL writes an array."""
-    return "{" + ",".join(map(_element, values)) + "}"
-
-
-def _element(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return "NULL"
-    if type(value) is bytes:
-        return '"\\\\x' + value.hex() + '"'
-    text: str = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from borsa.errors import CantStart
 from borsa.runtime.lease import look
 from borsa.runtime.log import cursors, newest
-from borsa.runtime.postgres import COLLATIONS, DIALECT, DURABLE
+from borsa.runtime.postgres import COLLATIONS, DURABLE
+from borsa.runtime.postgres_arrays import DIALECT
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.store import Row, Statement, StorageBroken
 
@@ -58,7 +59,7 @@ class PostgresSnapshot:
     def standing(self, schema: str) -> tuple[int, Mapping[str, int]]:
         """The newest event of its log, and its cursors."""
         reader = self.within(schema)
-        return newest(reader)[0], cursors(reader)
+        return newest(reader)[0], {source: cursor.sequence for source, cursor in cursors(reader).items()}
 
     def within(self, schema: str) -> "_Within":
         """A reader of one schema at this moment."""
@@ -105,7 +106,7 @@ def _told() -> Iterator[None]:
 
 class Examined(msgspec.Struct, frozen=True):
     """A server as it was found. `unsafe` are settings that may lose a commit, `revisions` what each schema is at (None
-    where it is not made), `writers` who writes which."""
+    where it is not made), `writers` who writes which, `lasts` how far each log goes."""
 
     version: str
     collation: str
@@ -115,6 +116,7 @@ class Examined(msgspec.Struct, frozen=True):
     connections: int
     revisions: Mapping[str, str | None]
     writers: Mapping[str, str]
+    lasts: Mapping[str, int]
 
 
 def examined(url: str, schemas: Sequence[str]) -> Examined:
@@ -136,6 +138,7 @@ def examined(url: str, schemas: Sequence[str]) -> Examined:
             connections_max=int(known["max_connections"]),
             connections=used,
             revisions={schema: snapshot.revision(schema) if made[schema] else None for schema in schemas},
+            lasts={schema: snapshot.standing(schema)[0] for schema in schemas if made[schema]},
             writers=dict(_writers(snapshot, [schema for schema in schemas if made[schema]])),
         )
     except (psycopg.Error, StorageBroken) as error:

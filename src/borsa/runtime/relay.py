@@ -51,11 +51,12 @@ REMEMBER_SECONDS = 120
 
 
 class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Events of a log, in sequence: the first, the last, and the rows of all."""
+    """Events of a log, in sequence: the first, the last, the rows of all, and the epoch of the log's writer."""
 
     first: int
     last: int
     rows: msgspec.Raw
+    epoch: int = 0
 
     def events(self, source: str) -> list[Recorded]:
         """The events themselves."""
@@ -75,15 +76,16 @@ decode_pack = msgspec.msgpack.Decoder(Pack).decode
 decode_announced = msgspec.msgpack.Decoder(Announced).decode
 
 
-def packs(events: Sequence[Recorded], bytes_max: int) -> Iterator[tuple[Sequence[Recorded], bytes]]:
+def packs(events: Sequence[Recorded], bytes_max: int, epoch: int) -> Iterator[tuple[Sequence[Recorded], bytes]]:
     """The events in as few messages as take them."""
-    packed = _encode(Pack(events[0].sequence, events[-1].sequence, msgspec.Raw(_encode([row_of(e) for e in events]))))
+    rows = msgspec.Raw(_encode([row_of(event) for event in events]))
+    packed = _encode(Pack(events[0].sequence, events[-1].sequence, rows, epoch))
     if len(packed) <= bytes_max or len(events) == 1:
         yield events, packed
         return
     middle = len(events) // 2
-    yield from packs(events[:middle], bytes_max)
-    yield from packs(events[middle:], bytes_max)
+    yield from packs(events[:middle], bytes_max, epoch)
+    yield from packs(events[middle:], bytes_max, epoch)
 
 
 class Relay:
@@ -193,7 +195,7 @@ class Relay:
     async def _publish(self, source: str, events: Sequence[Recorded]) -> None:
         if source == self._source:
             self._position = events[-1].sequence
-        for part, packed in packs(events, self._broker.payload_bytes_max):
+        for part, packed in packs(events, self._broker.payload_bytes_max, self._epoch):
             await self._put(LOG + source, packed, f"{source}/{part[0].sequence}-{part[-1].sequence}")
         if self._single:
             for event in events:
@@ -214,17 +216,26 @@ class Relay:
         if not self._broker.client.is_connected:
             return
         self._is_lacking = False
-        self._stream, worth = await prepared(self._broker, self._bytes_max, single=self._single)
-        if worth != self._worth:
-            self._worth = worth
-            _log.info("broker", version=self._broker.version, acknowledgement=worth)
+        self._stream, found = await prepared(self._broker, self._bytes_max, single=self._single)
+        if found != self._worth:
+            self._worth = found
+            _log.info("broker", version=self._broker.version, acknowledgement=found)
         if self._reader is None or self._stream is None:
             return
-        after = max(await _stored(self._stream, LOG + self._source), self._last - FILL_EVENTS_MAX)
+        after = max(await self._stored(self._stream), self._last - FILL_EVENTS_MAX)
         while events := await asyncio.to_thread(read_after, self._reader, self._source, after, 1_000):
             await self._publish(self._source, events)
             after = events[-1].sequence
         self._position = max(self._position, after)
+
+    async def _stored(self, stream: JetStreamContext) -> int:
+        """The last sequence that the broker has; what goes beyond the log is of another history, and removed."""
+        last = await stored(stream, LOG + self._source)
+        if last <= self._last:
+            return last
+        _log.warning("copy_of_another_history", source=self._source, stored=last, last=self._last)
+        await stream.purge_stream(LOG_STREAM, subject=LOG + self._source)
+        return 0
 
     def settle(self) -> None:
         """Until everything that was offered is on its way."""
@@ -240,7 +251,7 @@ def subject_of(recorded: Recorded) -> str:
     return f"{EVENTS}{recorded.source}.{recorded.type}.{market}"
 
 
-async def _stored(stream: JetStreamContext, subject: str) -> int:
+async def stored(stream: JetStreamContext, subject: str) -> int:
     """The last sequence that the broker has."""
     try:
         found = await stream.get_last_msg(LOG_STREAM, subject)
@@ -257,8 +268,13 @@ async def prepared(broker: Broker, bytes_max: int, *, single: bool) -> tuple[Jet
         replicas = min([await _made(stream, name, subject, bytes_max) for name, subject in names.items()])
     except (TimeoutError, JetStreamError, nats.errors.Error) as error:
         return None, f"nothing is stored: {error!r}"
-    # it says that it has a message before the message is on disk, and 2.9 can't be told otherwise
-    return stream, f"{replicas} of its servers have it in memory; on disk within two minutes, or its sync_interval"
+    return stream, worth(replicas)
+
+
+def worth(replicas: int) -> str:
+    """What the broker's word is worth that it has a message."""
+    # it says so before the message is on disk, and 2.9 can't be told otherwise
+    return f"{replicas} of its servers have it in memory; on disk within two minutes, or its sync_interval"
 
 
 async def _made(stream: JetStreamContext, name: str, subject: str, bytes_max: int) -> int:

@@ -11,7 +11,7 @@ from borsa.requests import Request
 from borsa.runtime.bus import Bus
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import Feeds
+from borsa.runtime.feeds import Feeds, Messages
 from borsa.runtime.http.route import Route
 from borsa.runtime.session import Session
 from borsa.runtime.store import Reader
@@ -85,7 +85,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     skips_poison: bool = False
     facts: Callable[[Settings], Mapping[str, str]] = lambda _: {}
     door: Callable[[Edge, Clock], Any] = lambda _, __: None
-    channels: Mapping[str, tuple[type[msgspec.Struct], ...]] = {}
+    channels: Messages = {}
     feeds: Callable[[Any], Feeds] = lambda _: Feeds()
     background: Callable[[Bus, Reader, Settings, Clock], Background] | None = None
 

@@ -8,12 +8,13 @@ goes on. Reads that are not by primary key flush first, so that they see what wa
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from borsa.runtime.journal import Journal
 from borsa.runtime.store import (
     Connection,
     Row,
@@ -95,12 +96,12 @@ class Session:
         self._records.append(made)
         return made
 
-    def journal(self, table: sa.Table, kind: type[R]) -> "Journal[R]":
+    def journal(self, table: sa.Table, kind: type[R]) -> Journal[R]:
         """A table that only grows."""
         _check_columns(table, kind)
         return self.journal_of(table, _as_row)
 
-    def journal_of(self, table: sa.Table, row_of: Callable[[T], Row]) -> "Journal[T]":
+    def journal_of(self, table: sa.Table, row_of: Callable[[T], Row]) -> Journal[T]:
         """A table that only grows, of things that are no rows yet: `row_of` makes them so at the commit."""
         made = Journal(self._connection, table, row_of)
         self._journals.append(made)
@@ -118,12 +119,23 @@ class Session:
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select, staged records included (but not what was appended to journals)."""
-        if self.dirty:
-            # also when all of it was taken back: the open transaction may hold what a failed handler had sent
-            self._sent = True
-            for table in self._records:
-                table.flush()
-        return self._connection.read(statement, **given)
+        if not self.dirty:
+            return self._connection.read(statement, **given)
+        # also when all of it was taken back: the open transaction may hold what a failed handler had sent
+        self._sent = True
+        staged = [(table, table.staged) for table in self._records if table.staged.changed]
+        if not staged:
+            return self._connection.read(statement, **given)
+        try:
+            with self._connection.attempt():
+                for table, _ in staged:
+                    table.flush()
+                return self._connection.read(statement, **given)
+        except Exception:
+            # one handler's row can't be written; those of the others are staged as they were
+            for table, before in staged:
+                table.stage_again(before)
+            raise
 
     def peek(self, statement: Statement, **given: Any) -> list[Row]:
         """The rows of a select without what is staged: for those who know what they have staged themselves."""
@@ -178,6 +190,14 @@ class Session:
         self._connection.close()
 
 
+class Staged(NamedTuple):
+    """The keys of what changed in a table, and of those, which are in the database for sure not, and which may be."""
+
+    changed: set[Any]
+    new: set[Any]
+    unsure: set[Any]
+
+
 class Records(Generic[R]):
     """A table as a mapping: the newest records are kept in memory, changes are staged."""
 
@@ -191,10 +211,7 @@ class Records(Generic[R]):
         self._names = [f"key_{at}" for at in range(len(table.primary_key))]
         self._key_of = attrgetter(*(column.name for column in table.primary_key))
         self._cache: dict[Any, R | None] = {}
-        self._changed: set[Any] = set()
-        # of what changed: which are in the database for sure not, and which may be
-        self._new: set[Any] = set()
-        self._unsure: set[Any] = set()
+        self.staged = Staged(set(), set(), set())
         self._select = select_by_key(table)
         self._delete = delete_by_key(table)
         self._insert = insert_row(table)
@@ -234,7 +251,7 @@ class Records(Generic[R]):
 
     def _add(self, key: Any, record: R) -> None:
         # when it was changed before, a handler that failed may have had it sent to the database, or it was removed
-        (self._unsure if key in self._changed else self._new).add(key)
+        (self.staged.unsure if key in self.staged.changed else self.staged.new).add(key)
         self._stage(key, record, None)
 
     def delete(self, key: Any) -> None:
@@ -247,23 +264,24 @@ class Records(Generic[R]):
 
     def _set(self, key: Any, record: R | None) -> None:
         self._cache[key] = record
-        self._changed.add(key)
+        self.staged.changed.add(key)
 
     def _take_back(self, key: Any, before: R | None) -> None:
         # what is taken back may have been sent to the database already: then the row is there, or is not
-        self._unsure.add(key)
+        self.staged.unsure.add(key)
         self._set(key, before)
 
     def flush(self) -> None:
         """Write what changed, in the open transaction."""
-        if not self._changed:
+        cache, (changed, new, unsure) = self._cache, self.staged
+        if not changed:
             return
-        cache, new, unsure = self._cache, self._new, self._unsure
+        self.staged = Staged(set(), set(), set())
         inserted: list[Row] = []
         updated: list[Row] = []
         written: list[Row] = []
         removed: list[Any] = []
-        for key in self._changed:
+        for key in changed:
             record = cache[key]
             if record is None:
                 removed.append(key)
@@ -279,9 +297,13 @@ class Records(Generic[R]):
             self._connection.write(self._upsert, written)
         if removed:
             self._remove(removed)
-        self._changed.clear()
-        new.clear()
-        unsure.clear()
+
+    def stage_again(self, before: "Staged") -> None:
+        """What was staged, when none of it could be written."""
+        self.staged = before
+        for key in before.changed:
+            # what was to be removed was forgotten with that
+            self._cache.setdefault(key, None)
 
     def _remove(self, keys: list[Any]) -> None:
         self._connection.write(self._delete, keys if len(self._names) > 1 else [(key,) for key in keys])
@@ -362,33 +384,3 @@ class Grouped(Generic[K, V]):
         members.discard(member)
         if not members:
             del self._groups[key]
-
-
-class Journal(Generic[T]):
-    """A table that only grows: rows are appended, never read back, changed or removed by the writer.
-
-    `rows` are those that wait for the commit; appending to them is all that a row costs before it.
-    """
-
-    def __init__(self, connection: Connection, table: sa.Table, row_of: Callable[[T], Row]) -> None:
-        self._connection = connection
-        self._insert = insert_row(table)
-        self._row_of = row_of
-        self.rows: list[T] = []
-
-    def append(self, record: T) -> None:
-        """Add a row at the end."""
-        self.rows.append(record)
-
-    def extend(self, records: Iterable[T]) -> None:
-        """Add rows at the end."""
-        self.rows.extend(records)
-
-    def flush(self) -> Sequence[Row]:
-        """Write the new rows, in the open transaction; gives them as they were written."""
-        if not self.rows:
-            return ()
-        written = list(map(self._row_of, self.rows))
-        self._connection.write(self._insert, written)
-        self.rows = []
-        return written

@@ -3,7 +3,8 @@
 The driver is apsw: it binds a row in half the time of Python's own module, and brings the same new SQLite everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ class SqliteConnection:
         if not self._open:
             self._connection.execute("BEGIN IMMEDIATE")
             self._open = True
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        self._begin()
+        self._connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except Exception:
+            self._connection.execute("ROLLBACK TO attempt")
+            raise
+        self._connection.execute("RELEASE attempt")
 
     def commit(self) -> None:
         if self._open:

@@ -137,9 +137,10 @@ async def read_events(call: Call) -> EventPage:
     query: EventQuery = call.query
     source = query.source.removeprefix("borsa/")
     _check_service(call, source, "source")
-    reader = call.means.edge.reader(source)
-    after = query.after if query.since is None else max(query.after, last_before(reader, _microseconds(query.since)))
-    found = read_after(reader, source, after, query.limit)
+    after = query.after
+    if query.since is not None:
+        after = max(after, await call.read_of(source, last_before, _microseconds(query.since)))
+    found = await call.read_of(source, read_after, source, after, query.limit)
     more = len(found) == query.limit
     return EventPage([cloud_event(each) for each in found], found[-1].sequence if more else None)
 
@@ -164,12 +165,12 @@ async def list_actions(call: Call) -> ActionPage:
         _check_service(call, query.service, "service")
     services = sorted(call.means.edge.services) if query.service is None else [query.service]
     after = after_cursor(query.cursor, FIRST_ACTION)
-    found = [each for service in services for each in _actions_after(call, service, after)]
+    found = [each for service in services for each in await _actions_after(call, service, after)]
     found = sorted(found, key=itemgetter(0), reverse=True)[: query.limit]
     return ActionPage([reply for _, reply in found], next_cursor(found, query.limit, itemgetter(0)))
 
 
-def _actions_after(
+async def _actions_after(
     call: Call, service: str, after: tuple[int, str, int]
 ) -> list[tuple[tuple[int, str, int], ActionReply]]:
     """A service's part of a page, each with its place in the list of all services: by time, then by name."""
@@ -177,7 +178,7 @@ def _actions_after(
     bounds = {-1: (time, UNITS_MAX), 0: (time, sequence), 1: (time - 1, UNITS_MAX)}
     bound = bounds[(service > name) - (service < name)]
     query: ActionQuery = call.query
-    found = actions_before(call.means.edge.reader(service), query.author, *bound, query.limit)
+    found = await call.read_of(service, actions_before, query.author, *bound, query.limit)
     return [((each.time, service, each.sequence), action_reply(service, each)) for each in found]
 
 

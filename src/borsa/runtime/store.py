@@ -5,6 +5,7 @@ the driver's executemany with tuples. Columns are integers, texts and bytes only
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol
 
@@ -22,6 +23,10 @@ class StorageFull(BaseException):
 
 class StorageBroken(BaseException):
     """The storage failed: nobody knows what of the open transaction was kept, so nothing more may be said."""
+
+
+class Unreadable(Exception):
+    """What was committed can't be read now: the database is away, or does not answer in time."""
 
 
 class Statement:
@@ -56,7 +61,7 @@ class Reader(Protocol):
     """Reads committed rows; never blocks the writer."""
 
     def read(self, statement: Statement, **given: Any) -> list[Row]:
-        """The rows of a select."""
+        """The rows of a select; Unreadable."""
 
     def close(self) -> None:
         """End the connection."""
@@ -74,6 +79,10 @@ class Connection(Reader, Protocol):
 
     def write(self, statement: Statement, rows: Sequence[Row]) -> None:
         """Run a statement for each row, in the open transaction; StorageFull, StorageBroken."""
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Within, in the open transaction, a constraint that refuses a row is raised as the driver's error, and takes
+        back what was written within, and nothing else. Read within, too: until then it may not be known."""
 
     def commit(self) -> None:
         """Make everything since the first write durable; returns when it is on disk. StorageFull, StorageBroken."""

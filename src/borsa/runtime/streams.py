@@ -4,23 +4,29 @@ A consumer that keeps up gets events from memory. One that does not (or has just
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
+import structlog
 
-from borsa.runtime.log import Cursor, Recorded
+from borsa.runtime.log import Cursor, Fetch, Recorded, digest_of, event_at
 from borsa.runtime.session import Session
 
-Fetch = Callable[[str, int], Sequence[Recorded]]
+_log = structlog.get_logger("borsa")
+
+ANOTHER_HISTORY = "the log has another event there than the one that was applied; restore all databases of one moment"
 
 
 class Stream:
     """The events of one source on their way to one consumer."""
 
-    def __init__(self, source: str, cursor: int, events_max: int) -> None:
-        self.source = source
-        self.cursor = cursor
+    def __init__(self, stored: Cursor, events_max: int) -> None:
+        self.source = stored.source
+        self.cursor = stored.sequence
         self.halted = False
+        self.doubted = False
+        self._stored = stored
+        self._newest: Recorded | None = None
         self._events_max = events_max
         self._queue: deque[Sequence[Recorded]] = deque()
         # two counts, each with one writer: the producer's thread and the consumer's
@@ -48,6 +54,30 @@ class Stream:
         if not ready and (self._behind or self._queue):
             ready = self._from_log(limit, fetch)
         return ready
+
+    def applied(self, recorded: Recorded) -> None:
+        """Everything up to this event was."""
+        self.cursor = recorded.sequence
+        self._newest = recorded
+
+    def store(self) -> Cursor:
+        """What is to be kept with the effects."""
+        if self._newest is not None:
+            self._stored = Cursor(self.source, self.cursor, digest_of(self._newest))
+            self._newest = None
+        return self._stored
+
+    def doubt(self) -> None:
+        """The log may have been replaced: forget what came from it, and look before the next event is taken."""
+        self._taken = self._delivered
+        self._queue.clear()
+        self._behind = self.doubted = True
+
+    def look_back(self, fetch: Fetch) -> None:
+        """Is what was applied still in the log? If not, nothing that follows belongs to it."""
+        self.doubted = False
+        if not self._stored.fits(event_at(fetch, self.source, self._stored.sequence)):
+            self.halted = True
 
     def hear_of_more(self) -> None:
         """The log goes further than what was delivered."""
@@ -94,11 +124,10 @@ class Streams:
     ) -> None:
         self._cursors = session.records(cursors, Cursor)
         self._fetch = fetch
-        self._streams = {source: Stream(source, self._stored(source), events_max) for source in sources}
+        self._streams = {source: Stream(self._stored(source), events_max) for source in sources}
 
-    def _stored(self, source: str) -> int:
-        cursor = self._cursors.get(source)
-        return cursor.sequence if cursor else 0
+    def _stored(self, source: str) -> Cursor:
+        return self._cursors.get(source) or Cursor(source, 0)
 
     def __iter__(self) -> Iterator[Stream]:
         return iter(self._streams.values())
@@ -111,10 +140,22 @@ class Streams:
         """There are more events in the log of a source."""
         self._streams[source].hear_of_more()
 
+    def doubt(self, source: str) -> None:
+        """The log of a source has another writer, and may be another one itself. On the consumer's thread only."""
+        self._streams[source].doubt()
+
     def take(self, limit: int) -> list[tuple[Stream, Sequence[Recorded]]]:
         """For each stream, the events that are next."""
+        for stream in self:
+            if stream.doubted:
+                self._look_back(stream)
         return [(stream, events) for stream in self if (events := stream.take(limit, self._fetch))]
+
+    def _look_back(self, stream: Stream) -> None:
+        stream.look_back(self._fetch)
+        if stream.halted:
+            _log.critical("stream_halted", source=stream.source, sequence=stream.cursor, error=ANOTHER_HISTORY)
 
     def store(self, stream: Stream) -> None:
         """Keep where a stream's cursor is, in the transaction of the effects."""
-        self._cursors.put(Cursor(stream.source, stream.cursor))
+        self._cursors.put(stream.store())

@@ -1,9 +1,12 @@
-"""Structured logs and Prometheus metrics."""
+"""Structured logs, Prometheus metrics, and traces where they are asked for."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -11,6 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from borsa.runtime.vitals import Vital
+
+if TYPE_CHECKING:
+    from borsa.runtime.tracing import Tracer
+
+_log = structlog.get_logger("borsa")
 
 REGISTRY = CollectorRegistry()
 
@@ -68,6 +76,31 @@ def gauge(vital: Vital) -> None:
 def gauge_lag(service: str, source: str, events: int) -> None:
     """How far a consumer is behind a producer."""
     _LAG.labels(service, source).set(events)
+
+
+TRACES_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""OpenTelemetry's own variables: where spans go. Without either there are none."""
+
+
+@cache
+def tracer() -> "Tracer | None":
+    """What makes spans in this process; None where nobody wants any. It starts a thread: not before a fork."""
+    wanted = [name for name in TRACES_TO if os.environ.get(name)]
+    if not wanted:
+        return None
+    try:
+        # only where it is used: it takes packages that a laptop need not have
+        from borsa.runtime.tracing import Tracer
+    except ImportError as error:
+        _log.warning("no_traces", why=f"{wanted[0]} needs more packages ({error}): install borsa[telemetry]")
+        return None
+    return Tracer()
+
+
+def flush_traces() -> None:
+    """Send the spans that wait: the process is about to end."""
+    if (found := tracer()) is not None:
+        found.flush()
 
 
 def own_metrics() -> str:

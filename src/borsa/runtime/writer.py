@@ -18,7 +18,7 @@ from borsa.runtime import telemetry
 from borsa.runtime.answers import Answers
 from borsa.runtime.bus import Bus, Once, Origin, Outcome, Replies, storage_full
 from borsa.runtime.clock import Clock
-from borsa.runtime.inbox import Inbox, Item, Question, Suspended
+from borsa.runtime.inbox import Inbox, Item, Question, Suspended, parts_of
 from borsa.runtime.log import DeadLetter, Recorded, newest
 from borsa.runtime.service import Batch, Deed, Many, Service, Sweep
 from borsa.runtime.session import Session
@@ -65,6 +65,7 @@ class Writer:
         self._outcomes: dict[Replies, list[tuple[Any, Outcome]]] = {}
         self._tries: dict[str, tuple[int, int]] = {}
         self._full_until: int | None = None
+        self._tracer = telemetry.tracer()
 
     def _load(self) -> None:
         """Take into memory what the disk has."""
@@ -133,6 +134,8 @@ class Writer:
             for sweep in sweeps:
                 self._sweep(sweep)
             self._commit()
+            if self._tracer is not None:
+                self._tracer.handled(self.service.name, self._tx.now, parts_of(items, arrived))
         except StorageFull:
             self._give_up(items)
         return True
@@ -263,7 +266,7 @@ class Writer:
             self._session.back_to(mark)
             self._up_to_the_poison(stream, events, error)
         else:
-            stream.cursor = events[-1].sequence
+            stream.applied(events[-1])
         self.streams.store(stream)
 
     def _apply(self, takes: Mapping[str, Deed], events: Iterable[Recorded]) -> None:
@@ -277,7 +280,7 @@ class Writer:
         """Apply one by one what many at a time could not be, as far as it goes."""
         takes = self._takes[stream.source]
         if isinstance(takes, Batch):
-            self._poisoned(stream, error)
+            self._poisoned(stream, events[0], error)
             return
         for recorded in events:
             mark = self._session.mark()
@@ -285,12 +288,12 @@ class Writer:
                 self._apply(takes, (recorded,))
             except Exception as first:
                 self._session.back_to(mark)
-                self._poisoned(stream, first)
+                self._poisoned(stream, recorded, first)
                 return
-            stream.cursor = recorded.sequence
+            stream.applied(recorded)
 
-    def _poisoned(self, stream: Stream, error: Exception) -> None:
-        sequence = stream.cursor + 1
+    def _poisoned(self, stream: Stream, poison: Recorded, error: Exception) -> None:
+        sequence = poison.sequence
         where = {"service": self.service.name, "source": stream.source, "sequence": sequence}
         stream.rewind()
         tried, tries = self._tries.get(stream.source, (sequence, 0))
@@ -300,7 +303,7 @@ class Writer:
             _log.exception("event_set_aside", **where)
             telemetry.set_aside(self.service.name)
             self._dead.put(DeadLetter(stream.source, sequence, repr(error), self._tx.now))
-            stream.cursor = sequence
+            stream.applied(poison)
         elif not self.service.skips_poison:
             _log.critical("stream_halted", exc_info=error, **where)
             stream.halted = True

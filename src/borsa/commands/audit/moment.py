@@ -93,7 +93,7 @@ class Moment:
                 return
             time.sleep(PAUSE_SECONDS)
         for _ in range(QUIET_TRIES_MAX):
-            if min(self._lags()) >= 0:
+            if not self.is_ahead:
                 return
             self._begin()
 
@@ -101,6 +101,11 @@ class Moment:
     def is_quiet(self) -> bool:
         """Has every consumer applied exactly what there is?"""
         return not any(self._lags())
+
+    @property
+    def is_ahead(self) -> bool:
+        """Has a consumer applied what its source does not have yet, at this moment?"""
+        return any(lag < 0 for lag in self._lags())
 
     def lagging(self) -> list[str]:
         """Who has not applied everything, and how much is left."""

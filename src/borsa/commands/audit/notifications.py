@@ -90,25 +90,40 @@ TELLS: Mapping[str, tuple[str, Callable[[Any], Facts]]] = {
 }
 """Of which kind a notification of an event is, and what it says."""
 
-_TOLD = "SELECT notification_id, user_id, kind, data, origin FROM notifications.notifications WHERE origin IS NOT NULL"
-_LOGGED = {service: of(service, "SELECT type, data FROM $service.log WHERE sequence = ?") for service in SERVICES}
+_TOLD = """
+    SELECT n.notification_id, n.user_id, n.kind, n.data, n.origin, l.type, l.data FROM notifications.notifications n
+    LEFT JOIN $service.log l ON l.sequence = CAST(substr(n.origin, $begins) AS INTEGER)
+        AND n.origin = '$service/' || l.sequence
+    WHERE substr(n.origin, 1, $begins - 1) = '$service/'
+"""
+_OF_NOBODY = """
+    SELECT notification_id, user_id, kind, origin FROM notifications.notifications
+    WHERE origin IS NOT NULL AND substr(origin, 1, instr(origin, '/')) NOT IN ($sources)
+"""
 
 
 def what_is_told_was_logged(look: Look) -> Iterator[str]:
     """Each notification of an event is one that the event gives, of that kind and for that user, word for word."""
-    for notification_id, user_id, kind, data, origin in look.each(_TOLD):
-        if (user_id, kind, msgspec.json.decode(data)) not in _due(look, origin):
-            yield f"{notification_id} tells user {user_id} of {origin} ({kind}) what the event does not say"
+    for service in SERVICES:
+        told = of(service, _TOLD, begins=str(len(service) + 2))
+        for notification_id, user_id, kind, data, origin, *logged in look.each(told):
+            if (user_id, kind, msgspec.json.decode(data)) not in _due(*logged):
+                yield _untold(notification_id, user_id, origin, kind)
+    sources = ", ".join(f"'{service}/'" for service in SERVICES)
+    for notification_id, user_id, kind, origin in look.wrong(of("notifications", _OF_NOBODY, sources=sources)):
+        yield _untold(notification_id, user_id, origin, kind)
 
 
-def _due(look: Look, origin: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """What is to be told of an event, and to whom."""
-    source, _, sequence = origin.partition("/")
-    logged = look.moment.one(_LOGGED[source], int(sequence)) if source in _LOGGED and sequence.isdigit() else None
-    if logged is None or logged[0] not in TELLS:
+def _untold(notification_id: str, user_id: str, origin: str, kind: str) -> str:
+    return f"{notification_id} tells user {user_id} of {origin} ({kind}) what the event does not say"
+
+
+def _due(logged_as: str | None, data: bytes) -> list[tuple[str, str, dict[str, Any]]]:
+    """What is to be told of an event, and to whom; None is no event."""
+    if logged_as is None or logged_as not in TELLS:
         return []
-    kind, facts_of = TELLS[logged[0]]
-    return [(user_id, kind, facts) for user_id, facts in facts_of(DECODE[logged[0]](logged[1]))]
+    kind, facts_of = TELLS[logged_as]
+    return [(user_id, kind, facts) for user_id, facts in facts_of(DECODE[logged_as](data))]
 
 
 _REPEATED = """

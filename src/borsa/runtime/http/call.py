@@ -1,10 +1,11 @@
 """What a route's handler has in hand: who calls, with what, and the way to the services."""
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 import msgspec
+import structlog
 
 from borsa.errors import Refused
 from borsa.events import Event
@@ -17,10 +18,14 @@ from borsa.runtime.edge import Edge
 from borsa.runtime.http.cookies import own_cookie
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.identity import Identity
-from borsa.runtime.store import Reader
+from borsa.runtime.store import Reader, Unreadable
 from borsa.settings import Settings
 
+_log = structlog.get_logger("borsa")
+
 R = TypeVar("R")
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 
 class Readiness(Protocol):
@@ -52,7 +57,7 @@ class Means(msgspec.Struct, frozen=True):
 class Call:
     """One request: its identity, parameters and means."""
 
-    __slots__ = ("_identity", "_scope", "means", "once", "origin", "path", "prefer_wait", "query", "service")
+    __slots__ = ("_asked", "_identity", "_scope", "means", "once", "origin", "path", "prefer_wait", "query", "service")
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Call:
         self._scope = scope
         self.once = once
         self.prefer_wait = prefer_wait
+        self._asked = False
 
     @property
     def identity(self) -> Identity:
@@ -124,10 +130,18 @@ class Call:
         """Every option."""
         return self.means.settings
 
-    @property
-    def reader(self) -> Reader:
-        """The committed data of the service that the route belongs to."""
-        return self.means.edge.reader(self.service)
+    async def read(self, select: Callable[[Reader, *Given], T], *given: *Given) -> T:
+        """What `select(reader, *given)` finds in the committed data of the service that the route belongs to."""
+        return await self.read_of(self.service, select, *given)
+
+    async def read_of(self, service: str, select: Callable[[Reader, *Given], T], *given: *Given) -> T:
+        """As `read`, of a named service."""
+        try:
+            return await self.means.edge.read(service, select, *given)
+        except Unreadable as error:
+            _log.warning("not_read", service=service, error=str(error))
+            # what was asked for before may be done
+            raise Refused("no_answer" if self._asked else "overloaded") from None
 
     @property
     def door(self) -> Any:
@@ -136,6 +150,7 @@ class Call:
 
     async def ask(self, request: Request[R], *, keyed: bool = True) -> R:
         """The reply of a service's writer; `keyed` passes the Idempotency-Key on (once for each call)."""
+        self._asked = True
         return await self.means.edge.ask(request, self.origin, self.once if keyed else None)
 
     def watch(self, source: str, about: str) -> asyncio.Future[Event]:

@@ -1,6 +1,7 @@
 """Everything that can be followed here, by name, and how it is told."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from borsa.errors import Refused
 from borsa.runtime.feeds import Channel, Feed, no_such_channel
@@ -17,9 +18,10 @@ class Channels:
         self._public = public
         self.fanout = Fanout(self._flush)
 
-    def _flush(self) -> None:
+    async def _flush(self) -> None:
         for stream in self.own.values():
-            stream.flush()
+            with suppress(Refused):  # what can't be read now is told later
+                await stream.flush()
 
     async def open(self, name: str, identity: Identity | None) -> Channel:
         """A channel by its name. Refused: invalid_request, unknown_symbol, unauthorized, forbidden; all of them name
@@ -39,4 +41,4 @@ class Channels:
             raise Refused("unauthorized")
         if "read" not in identity.scopes:
             raise Refused("forbidden", "This API key has no scope read")
-        return self.own[kind].open(identity.user_id)
+        return await self.own[kind].open(identity.user_id)

@@ -192,7 +192,8 @@ class Conversation:
 
     async def _answer(self, asked: Any) -> Answer | None:
         if isinstance(asked, Subscribe):
-            return await self._subscribe(asked)
+            await self._subscribe(asked)
+            return None
         if isinstance(asked, Unsubscribe):
             return self._unsubscribe(asked)
         if isinstance(asked, Authenticate):
@@ -226,7 +227,7 @@ class Conversation:
             raise Refused("invalid_request", "Only own channels go on after a sequence", field="after")
         until = channel.position
         stream = self._offered.own[channel.name]
-        return until, await stream.missed(channel, self._identity.user_id, after, until)
+        return until, await stream.missed(channel, after, until)
 
     def _follow(self, channel: Channel, after: int | None) -> None:
         self._channels[channel.name] = channel

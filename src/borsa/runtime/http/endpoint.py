@@ -54,6 +54,7 @@ class Endpoint:
         self._of_address = limits.cancels_of_address if cancels else limits.requests_of_address
         self._of_key = limits.cancels_of_key if cancels else limits.requests_of_key
         self._times = telemetry.RequestTimes(route.name)
+        self._tracer = telemetry.tracer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._means.clock.ticks()
@@ -75,6 +76,8 @@ class Endpoint:
         await respond(send, status, body, request_id, extra)
         elapsed = self._means.clock.ticks() - started
         self._times.observe(status, elapsed)
+        if self._tracer is not None:
+            self._tracer.requested(self.route.name, request_id, status, elapsed)
         _log.debug(
             "request",
             route=self.route.name,

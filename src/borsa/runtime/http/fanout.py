@@ -6,7 +6,7 @@ is left out of a tick, and gets one message for all that it missed when it has.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -104,7 +104,7 @@ class _Followed:
 class Fanout:
     """All channels that somebody follows. Lives on one event loop; `before_tick` is called before each look."""
 
-    def __init__(self, before_tick: Callable[[], None]) -> None:
+    def __init__(self, before_tick: Callable[[], Awaitable[None]]) -> None:
         self._followed: dict[Channel, _Followed] = {}
         self._before_tick = before_tick
         self._ticks = 0
@@ -140,21 +140,28 @@ class Fanout:
         while self._followed:
             begun = time.monotonic()
             try:
-                self._tick()
+                await self._tick()
             except Exception:
                 # one channel's fault ends no other
                 _log.exception("tick_failed")
+            # what was pushed is sent at the end of this turn of the loop: that belongs to what it took
+            await asyncio.sleep(0)
             took = time.monotonic() - begun
             await asyncio.sleep(max(TICK_SECONDS - took, took * SHARE_MAX))
         self._task = None
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         self._ticks += 1
-        self._before_tick()
         is_turn_of_paced = self._ticks % PACED_TICKS == 0
-        for followed in list(self._followed.values()):
-            if is_turn_of_paced or not followed.channel.is_paced:
-                followed.tell()
+        self._tell_all(paced=is_turn_of_paced)
+        # own channels have to be read first, and nobody else waits for that
+        await self._before_tick()
+        self._tell_all(paced=is_turn_of_paced)
         if is_turn_of_paced:
             for reader in {reader: None for each in self._followed.values() for reader in each.readers}:
                 reader.look()
+
+    def _tell_all(self, *, paced: bool) -> None:
+        for followed in list(self._followed.values()):
+            if paced or not followed.channel.is_paced:
+                followed.tell()

@@ -6,15 +6,21 @@ changes several times within a tick is told once, as it is then, under the seque
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
+
+import structlog
 
 from borsa.errors import Refused
 from borsa.runtime.edge import Edge
 from borsa.runtime.feeds import Own, OwnChanged, OwnSnapshot, Row
-from borsa.runtime.log import Recorded
-from borsa.runtime.store import Reader
+from borsa.runtime.log import Recorded, read_after
+from borsa.runtime.store import Reader, Unreadable
+
+_log = structlog.get_logger("borsa")
+
+T = TypeVar("T")
 
 ROWS_AT_ONCE = 1_000
 
@@ -34,17 +40,17 @@ class OwnChannel:
     is_paced = False
     may_begin_again = False
 
-    def __init__(self, stream: "OwnStream", user_id: str) -> None:
-        self.name = stream.name
+    def __init__(self, name: str, user_id: str) -> None:
+        self.name = name
+        self.user_id = user_id
         self.position = self._begun = 0
-        self._stream = stream
-        self._user_id = user_id
+        self.changed: dict[str, int] = {}
         self._kept: deque[OwnChanged] = deque()
-        self._changed: dict[str, int] = {}
 
     def begin(self, position: int) -> None:
         """It is told from here on."""
         self.position = self._begun = position
+        self.changed = {subject: sequence for subject, sequence in self.changed.items() if sequence > position}
 
     def snapshot(self) -> OwnSnapshot:
         return OwnSnapshot(self.name, self.position)
@@ -55,25 +61,18 @@ class OwnChannel:
     def change(self, sequence: int, subject: str) -> None:
         """An event of the user happened."""
         if sequence > self.position:
-            self._changed.pop(subject, None)
-            self._changed[subject] = sequence
+            self.changed.pop(subject, None)
+            self.changed[subject] = sequence
 
-    def flush(self, seen: int) -> None:
-        """Make messages of what happened; all events up to `seen` were told here."""
-        changed, self._changed = self._changed, {}
-        for message in self.messages(changed):
+    def tell(self, messages: Sequence[OwnChanged], seen: int) -> None:
+        """Keep messages of what happened; all events up to `seen` were told here."""
+        for message in messages:
             if len(self._kept) >= MESSAGES_KEPT_MAX:
                 self._begun = self._kept.popleft().sequence
             self._kept.append(message)
+            if self.changed.get(message.id) == message.sequence:
+                del self.changed[message.id]
         self.position = max(self.position, seen)
-
-    def messages(self, changed: dict[str, int]) -> list[OwnChanged]:
-        """What is to be said of subjects, by the sequences of their last events."""
-        data = self._stream.data
-        return [
-            OwnChanged(self.name, sequence, subject, data(subject, self._user_id))
-            for subject, sequence in sorted(changed.items(), key=lambda each: each[1])
-        ]
 
 
 class OwnStream:
@@ -89,16 +88,17 @@ class OwnStream:
         self._seen = 0
         self._rows: Callable[[Reader, int], list[Row]] | None = None
         self._flushes = 0
+        self._alone = asyncio.Lock()
         if own.since is None:
             edge.listen(source, self)
 
-    @property
-    def _reader(self) -> Reader:
-        return self._edge.reader(self._source)
-
-    def data(self, subject: str, user_id: str) -> Any:
-        """What REST gives a user of a subject."""
-        return self._own.data(self._reader, subject, user_id)
+    async def _read(self, select: Callable[..., T], *given: Any) -> T:
+        """What `select(reader, *given)` gives. Refused: overloaded."""
+        try:
+            return await self._edge.read(self._source, select, *given)
+        except Unreadable as error:
+            _log.warning("not_read", service=self._source, error=str(error))
+            raise Refused("overloaded") from None
 
     # of a log: what is committed, on the producer's thread ------------------------------------------------------------
 
@@ -130,62 +130,84 @@ class OwnStream:
                 channel.change(sequence, subject)
         self._seen = max(self._seen, last)
 
-    def flush(self) -> None:
-        """Bring every channel to where its source is."""
+    async def flush(self) -> None:
+        """Bring every channel to where its source is. Refused: overloaded; then nothing is told, and nothing lost."""
         self._flushes += 1
         if not self.is_listening():
             self._rows = None
             self._seen = 0
             return
-        if self._rows is not None and self._flushes % LOOK_FLUSHES == 0:
-            self._look(self._rows)
-        for channel in list(self._channels.values()):
-            channel.flush(self._seen)
+        async with self._alone:
+            if self._rows is not None and self._flushes % LOOK_FLUSHES == 0:
+                await self._look(self._rows)
+            await self._tell(list(self._channels.values()))
 
-    def _look(self, rows: Callable[[Reader, int], list[Row]]) -> None:
+    async def _tell(self, channels: Sequence[OwnChannel]) -> None:
+        seen = self._seen
+        changed = [(each, dict(each.changed)) for each in channels if each.changed]
+        told = await self._read(self._messages, changed) if changed else {}
+        for channel in channels:
+            channel.tell(told.get(channel, ()), seen)
+
+    def _messages(
+        self, reader: Reader, changed: Sequence[tuple[OwnChannel, dict[str, int]]]
+    ) -> dict[OwnChannel, list[OwnChanged]]:
+        """What is to be said of subjects to whom they concern, by the sequences of their last events."""
+        return {
+            channel: [
+                OwnChanged(self.name, sequence, subject, self._own.data(reader, subject, channel.user_id))
+                for subject, sequence in sorted(subjects.items(), key=lambda each: each[1])
+            ]
+            for channel, subjects in changed
+        }
+
+    async def _look(self, rows: Callable[[Reader, int], list[Row]]) -> None:
         """Where nothing is in a log: is there more?"""
-        while found := rows(self._reader, ROWS_AT_ONCE):
+        while found := await self._read(rows, ROWS_AT_ONCE):
             self._take(found[-1][0], found)
 
-    def open(self, user_id: str) -> OwnChannel:
-        """The channel of a user, as it is now."""
-        channel = self._channels.get(user_id)
-        if channel is None:
+    async def open(self, user_id: str) -> OwnChannel:
+        """The channel of a user, as it is now. Refused: overloaded."""
+        async with self._alone:
+            channel = self._channels.get(user_id)
+            if channel is not None:
+                await self._tell([channel])
+                return channel
             # listened to before the source is looked at: what is committed in between comes, or is there already
-            channel = self._channels[user_id] = OwnChannel(self, user_id)
-            position = max(self._seen, self._own.newest(self._reader))
+            channel = self._channels[user_id] = OwnChannel(self.name, user_id)
+            position = max(self._seen, await self._read(self._own.newest))
             channel.begin(position)
             if self._own.since is not None and self._rows is None:
                 self._rows = self._own.since(position)
-        channel.flush(self._seen)
-        return channel
+            return channel
 
-    async def missed(self, channel: OwnChannel, user_id: str, after: int, until: int) -> list[OwnChanged]:
-        """What happened from a sequence until another one. Refused: too_far_back, invalid_request."""
+    async def missed(self, channel: OwnChannel, after: int, until: int) -> list[OwnChanged]:
+        """What happened from a sequence until another one. Refused: too_far_back, invalid_request, overloaded."""
         if after > until:
             raise Refused("invalid_request", f"{self.name} is at {until}", field="after")
         changed: dict[str, int] = {}
         looked = 0
-        for rows in self._rows_since(after):
+        async for rows in self._rows_since(after):
             looked += len(rows)
             if looked > RESUMED_EVENTS_MAX:
                 raise Refused("too_far_back", f"{self.name} is at {until}: read it anew, and follow from there")
             for sequence, owner, subject in rows:
-                if owner == user_id and after < sequence <= until:
+                if owner == channel.user_id and after < sequence <= until:
                     changed.pop(subject, None)
                     changed[subject] = sequence
             await asyncio.sleep(0)
-        return channel.messages(changed)
+        found = await self._read(self._messages, [(channel, changed)])
+        return found[channel]
 
-    def _rows_since(self, after: int) -> Iterator[list[Row]]:
+    async def _rows_since(self, after: int) -> AsyncIterator[list[Row]]:
         """Page by page."""
         if self._own.since is not None:
             rows = self._own.since(after)
-            while found := rows(self._reader, ROWS_AT_ONCE):
+            while found := await self._read(rows, ROWS_AT_ONCE):
                 yield found
             return
-        if self._own.newest(self._reader) - after > RESUMED_EVENTS_MAX:
+        if await self._read(self._own.newest) - after > RESUMED_EVENTS_MAX:
             raise Refused("too_far_back", f"{self.name}: read it anew, and follow from there")
-        while events := self._edge.fetch(self._source, after):
+        while events := await self._read(read_after, self._source, after, ROWS_AT_ONCE):
             after = events[-1].sequence
             yield self._owned(events)

@@ -163,7 +163,7 @@ class EventStreams:
             raise Refused("invalid_request", "It is no id of an event", field="Last-Event-ID")
         stream = self._channels.own[channel.name]
         until = channel.position
-        return until, await stream.missed(channel, identity.user_id, int(last), until)
+        return until, await stream.missed(channel, int(last), until)
 
 
 async def _until_gone(receive: Receive, reader: EventStream) -> None:

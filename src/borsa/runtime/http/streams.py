@@ -26,6 +26,7 @@ class Streams:
     def __init__(self, means: Means, channels: Channels) -> None:
         self.means = means
         self._channels = channels
+        self._origins = {each.strip().lower().rstrip("/") for each in means.settings.origins.split(",")}
 
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket."""
@@ -66,7 +67,7 @@ class Streams:
     def _check_origin(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """A browser says which page it is that opens a stream: another host's may not."""
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        if not origin or origin in self.means.settings.own_origins:
+        if not origin or origin in self._origins:
             return
         parts = urlsplit(origin)
         if not parts.netloc or parts.netloc != headers.get(b"host", b"").decode("latin-1").lower():

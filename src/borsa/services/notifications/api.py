@@ -27,18 +27,18 @@ async def list_notifications(call: Call) -> NotificationPage:
     """GET /api/notifications"""
     query: NotificationQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
-    found = store.notifications_page(call.reader, call.listed, query.unread, before, query.limit)
+    found = await call.read(store.notifications_page, call.listed, query.unread, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda told: (told.notification.notification_id,))
     return NotificationPage(data=[notification_reply(each) for each in found], next_cursor=cursor)
 
 
 async def get_notification(call: Call) -> NotificationReply:
     """GET /api/notifications/{id}"""
-    return notification_reply(_visible(call))
+    return notification_reply(await _visible(call))
 
 
-def _visible(call: Call) -> Told:
-    found = store.notification_by_id(call.reader, call.path["id"])
+async def _visible(call: Call) -> Told:
+    found = await call.read(store.notification_by_id, call.path["id"])
     if found is None or not call.identity.may_see(found.notification.user_id):
         raise Refused("not_found")
     return found
@@ -46,7 +46,7 @@ def _visible(call: Call) -> Told:
 
 async def read_notification(call: Call) -> NotificationReply:
     """POST /api/notifications/{id}/read"""
-    if _visible(call).notification.user_id != call.identity.user_id:
+    if (await _visible(call)).notification.user_id != call.identity.user_id:
         raise Refused("forbidden", "Only the one who was told can have read it")
     return notification_reply(await call.ask(MarkRead(notification_id=call.path["id"], user_id=call.identity.user_id)))
 
@@ -58,7 +58,7 @@ async def send_message(call: Call, body: NewMessage) -> NotificationReply:
 
 async def get_preferences(call: Call) -> PreferencesReply:
     """GET /api/notifications/preferences"""
-    return preferences_reply(store.preferences_of(call.reader, call.identity.user_id))
+    return preferences_reply(await call.read(store.preferences_of, call.identity.user_id))
 
 
 async def set_preferences(call: Call, body: PreferencesWish) -> PreferencesReply:

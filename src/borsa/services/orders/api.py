@@ -128,28 +128,28 @@ async def list_orders(call: Call) -> OrderPage:
     query: OrderQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.orders_page(
-        call.reader, call.listed, symbol, query.status, query.client_order_id, before, query.limit
+    found = await call.read(
+        store.orders_page, call.listed, symbol, query.status, query.client_order_id, before, query.limit
     )
-    markets = {market.symbol: market for market in store.all_markets(call.reader)}
+    markets = {market.symbol: market for market in await call.read(store.all_markets)}
     data = [order_reply(OrderState(order, markets[order.symbol])) for order in found]
     return OrderPage(data=data, next_cursor=next_cursor(found, query.limit, lambda order: (order.order_id,)))
 
 
 async def get_order(call: Call) -> OrderReply:
     """GET /api/orders/{id}"""
-    return order_reply(_state(call, _visible(call)))
+    return order_reply(await _state(call, await _visible(call)))
 
 
-def _visible(call: Call) -> Order:
-    order = store.order_by_id(call.reader, call.number("id"))
+async def _visible(call: Call) -> Order:
+    order = await call.read(store.order_by_id, call.number("id"))
     if order is None or not call.identity.may_see(order.user_id):
         raise Refused("not_found")
     return order
 
 
-def _state(call: Call, order: Order) -> OrderState:
-    market = store.market_by_symbol(call.reader, order.symbol)
+async def _state(call: Call, order: Order) -> OrderState:
+    market = await call.read(store.market_by_symbol, order.symbol)
     if market is None:
         raise LookupError(order.symbol)
     return OrderState(order, market)
@@ -160,7 +160,7 @@ def _state(call: Call, order: Order) -> OrderState:
 
 async def amend_order(call: Call, body: Amendment) -> Answered:
     """PUT /api/orders/{id}"""
-    order = _visible(call)
+    order = await _visible(call)
     if order.user_id != call.identity.user_id:
         raise Refused("forbidden", "An admin may cancel a user's order, not amend it")
     asked = AmendOrder(
@@ -173,10 +173,10 @@ async def amend_order(call: Call, body: Amendment) -> Answered:
     requested = (await call.ask(asked)).order
     order = await _wait_until(call, order.order_id, lambda order: order.amending != requested.revision, _patience(call))
     if order.amending == requested.revision:
-        return Answered(order_reply(_state(call, order)), 202)
+        return Answered(order_reply(await _state(call, order)), 202)
     if order.reason and order.reason.startswith("amendment refused"):
         raise Refused(_AMENDMENT_REFUSED.get(order.reason.rpartition(" ")[2], "order_closed"))
-    state = _state(call, order)
+    state = await _state(call, order)
     if order.is_closed and not _has_terms(state, asked):
         # it ended before the engine came to the amendment
         raise Refused("order_filled" if order.status == FILLED else "order_closed")
@@ -217,7 +217,7 @@ async def cancel_all(call: Call) -> CancelledOrders:
     for order_id in asked:
         # the engine takes them in this order: when the last is closed nobody waits any more
         order = await _wait_until(call, order_id, lambda order: order.is_closed, end - loop.time())
-        data.append(order_reply(_state(call, order)))
+        data.append(order_reply(await _state(call, order)))
         await asyncio.sleep(0)  # others have their turn between any two
     return CancelledOrders(data=data)
 
@@ -244,7 +244,7 @@ async def _wait_until(call: Call, order_id: int, so: Callable[[Order], bool], se
     while True:
         told = call.watch("orders", str(order_id))
         try:
-            order = store.order_by_id(call.reader, order_id)
+            order = await call.read(store.order_by_id, order_id)
             if order is None:
                 raise LookupError(order_id)
             if so(order) or await first_of(told, end - loop.time()) is None:

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 
+from borsa.errors import Refused
+from borsa.markets import Market
 from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
-from borsa.runtime.feeds import OWN, Feeds, Own, no_such_channel, owner
+from borsa.runtime.feeds import OWN, Feeds, Messages, Own, no_such_channel, owner
 from borsa.runtime.log import Recorded
-from borsa.runtime.store import Reader
+from borsa.runtime.store import Reader, Unreadable
 from borsa.services.orders import store
 from borsa.services.orders.model import OrderState
 from borsa.services.orders.wire import MarketsChanged, MarketsSnapshot, OrderReply, market_reply, order_reply
 
-CHANNELS = {"markets": (MarketsSnapshot, MarketsChanged), "orders": OWN}
+CHANNELS: Messages = {"markets": (MarketsSnapshot, MarketsChanged), "orders": OWN}
+
+AGAIN_SECONDS = 1
+"""When markets that could not be read are read again."""
 
 _MARKET_EVENTS = ("MarketCreated", "MarketUpdated")
 
@@ -27,8 +32,17 @@ class MarketsChannel:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._loop = asyncio.get_running_loop()
+        self._markets: list[Market] = []
+        self._new: set[str] = set()
         self._changed: dict[str, int] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self.has_begun = False
         self.position = 0
+
+    async def begin(self) -> None:
+        """Read what there is; Unreadable."""
+        self._markets = await self._edge.read("orders", store.all_markets)
+        self.has_begun = True
 
     def is_listening(self) -> bool:
         """From the moment on that somebody asked for it."""
@@ -41,16 +55,30 @@ class MarketsChannel:
             self._loop.call_soon_threadsafe(self._change, found)
 
     def _change(self, symbols: Sequence[str]) -> None:
-        self.position += 1
-        self._changed.update(dict.fromkeys(symbols, self.position))
+        self._new.update(symbols)
+        if self._reading is None:
+            self._reading = self._loop.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            while self._new:
+                found, self._new = self._new, set()
+                try:
+                    await self.begin()
+                except Unreadable:
+                    self._new |= found
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                self.position += 1
+                self._changed.update(dict.fromkeys(found, self.position))
+        finally:
+            self._reading = None
 
     def snapshot(self) -> MarketsSnapshot:
-        markets = store.all_markets(self._edge.reader("orders"))
-        return MarketsSnapshot(channel=self.name, markets=[market_reply(market) for market in markets])
+        return MarketsSnapshot(channel=self.name, markets=[market_reply(market) for market in self._markets])
 
     def since(self, after: int) -> Sequence[MarketsChanged]:
-        markets = store.all_markets(self._edge.reader("orders"))
-        found = [market_reply(market) for market in markets if self._changed.get(market.symbol, 0) > after]
+        found = [market_reply(market) for market in self._markets if self._changed.get(market.symbol, 0) > after]
         return [MarketsChanged(channel=self.name, markets=found)]
 
 
@@ -60,15 +88,26 @@ class Markets:
     def __init__(self, edge: Edge, _: Clock) -> None:
         self._edge = edge
         self._channel: MarketsChannel | None = None
+        self._alone = asyncio.Lock()
 
     async def open(self, words: Sequence[str]) -> MarketsChannel:
-        """markets"""
+        """markets. Refused: overloaded."""
         if words:
             raise no_such_channel(":".join(["markets", *words]))
-        if self._channel is None:
-            self._channel = MarketsChannel(self._edge)
-            self._edge.listen("orders", self._channel)
-        return self._channel
+        async with self._alone:
+            if self._channel is None:
+                # listened to before it is read: what is committed in between comes, or is there already
+                self._channel = MarketsChannel(self._edge)
+                self._edge.listen("orders", self._channel)
+            if not self._channel.has_begun:
+                await self._begin(self._channel)
+            return self._channel
+
+    async def _begin(self, channel: MarketsChannel) -> None:
+        try:
+            await channel.begin()
+        except Unreadable:
+            raise Refused("overloaded") from None
 
 
 def feeds(markets: Markets) -> Feeds:

@@ -15,12 +15,12 @@ from borsa.services.orders.wire import MarketChange, MarketList, MarketReply, Ne
 
 async def list_markets(call: Call) -> MarketList:
     """GET /api/markets"""
-    return MarketList(data=[market_reply(market) for market in store.all_markets(call.reader)])
+    return MarketList(data=[market_reply(market) for market in await call.read(store.all_markets)])
 
 
 async def get_market(call: Call) -> MarketReply:
     """GET /api/markets/{symbol}"""
-    market = store.market_by_symbol(call.reader, symbol_of(call.path["symbol"]))
+    market = await call.read(store.market_by_symbol, symbol_of(call.path["symbol"]))
     if market is None:
         raise Refused("unknown_symbol")
     return market_reply(market)

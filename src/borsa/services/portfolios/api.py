@@ -20,7 +20,7 @@ from borsa.services.portfolios.wire import (
 
 async def list_portfolios(call: Call) -> PortfolioPage:
     """GET /api/portfolios"""
-    return _page(call, call.owner)
+    return await _page(call, call.owner)
 
 
 async def list_of_user(call: Call) -> PortfolioPage:
@@ -29,22 +29,22 @@ async def list_of_user(call: Call) -> PortfolioPage:
     if not call.identity.may_see(user_id):
         raise Refused("not_found")
     if call.identity.is_admin:
-        owner = store.owner_by_id(call.reader, user_id)
+        owner = await call.read(store.owner_by_id, user_id)
         if owner is None or owner.state == model.GONE:
             raise Refused("not_found")
-    return _page(call, user_id)
+    return await _page(call, user_id)
 
 
-def _page(call: Call, user_id: str | None) -> PortfolioPage:
+async def _page(call: Call, user_id: str | None) -> PortfolioPage:
     query: PageQuery = call.query
-    found = store.portfolios_page(call.reader, user_id, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
+    found = await call.read(store.portfolios_page, user_id, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
     cursor = next_cursor(found, query.limit, lambda each: (each.portfolio.is_default, each.portfolio.portfolio_id))
     return PortfolioPage(data=[portfolio_reply(each) for each in found], next_cursor=cursor)
 
 
 async def get_portfolio(call: Call) -> PortfolioReply:
     """GET /api/portfolios/{id}"""
-    found = store.portfolio_by_id(call.reader, call.path["id"])
+    found = await call.read(store.portfolio_by_id, call.path["id"])
     if found is None or not call.identity.may_see(found.portfolio.user_id):
         raise Refused("not_found")
     return portfolio_reply(found)

@@ -29,6 +29,7 @@ PORTFOLIOS = strict_table(
     sa.Column("created_at", INTEGER, nullable=False),
     sa.Column("version", INTEGER, nullable=False),
     sa.Index("portfolios_of_user", "user_id", "is_default"),
+    sa.Index("portfolios_of_all", "is_default", "portfolio_id"),
 )
 
 HOLDINGS = strict_table(

@@ -25,14 +25,14 @@ async def list_trades(call: Call) -> TradePage:
     query: TradeQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.trades_page(call.reader, call.listed, symbol, query.order_id, before, query.limit)
+    found = await call.read(store.trades_page, call.listed, symbol, query.order_id, before, query.limit)
     data = [trade_reply(trade, call.listed) for trade in found]
     return TradePage(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
 
 async def get_trade(call: Call) -> TradeReply:
     """GET /api/trades/{id}"""
-    trade = store.trade_by_id(call.reader, call.number("id"))
+    trade = await call.read(store.trade_by_id, call.number("id"))
     if trade is None or not call.identity.may_see(trade.buyer_id, trade.seller_id):
         raise Refused("not_found")
     return trade_reply(trade, call.owner)
@@ -44,13 +44,13 @@ async def execute_trade(call: Call, body: NewTrade) -> TradeReply:
     requested = await _request(call, body, quantity, price)
     told = call.watch("trades", requested.event_id)
     try:
-        trade = _made_by(call, requested)
+        trade = await _made_by(call, requested)
         event = None if trade else await first_of(asyncio.shield(told), ENGINE_SECONDS)
     finally:
         told.cancel()
     if isinstance(event, CrossRejected):
         raise Refused("not_crossable", f"The engine refused: {event.reason}")
-    trade = trade or _made_by(call, requested)
+    trade = trade or await _made_by(call, requested)
     if trade is None:
         raise Refused("overloaded", "The engine has not answered yet")
     return trade_reply(trade, call.owner)
@@ -85,8 +85,8 @@ async def _request(call: Call, body: NewTrade, quantity: str, price: str) -> Req
     )
 
 
-def _made_by(call: Call, requested: Requested) -> Trade | None:
-    return store.trade_caused_by(call.reader, int(requested.event_id.partition("/")[2]))
+async def _made_by(call: Call, requested: Requested) -> Trade | None:
+    return await call.read(store.trade_caused_by, int(requested.event_id.partition("/")[2]))
 
 
 async def annotate(call: Call, body: TradeNote) -> TradeReply:

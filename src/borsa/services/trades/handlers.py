@@ -9,9 +9,8 @@ from borsa.errors import CantStart, Refused
 from borsa.events import MarketCreated, TradeBusted
 from borsa.markets import amount_text
 from borsa.requests import Done, ReverseTrade
-from borsa.runtime.log import Recorded
+from borsa.runtime.log import Fetch, Recorded
 from borsa.runtime.service import Asking
-from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
 from borsa.services.trades import publishing
 from borsa.services.trades.engine import inputs_of

@@ -16,7 +16,6 @@ from borsa.services.trades.candles import DAY, INTERVALS, MINUTE, SECOND, candle
 from borsa.services.trades.engine import Engine
 from borsa.services.trades.model import (
     BOOK_LEVELS_MAX,
-    BUSTING,
     TAPE_TRADES_MAX,
     Candle,
     MarketSeen,
@@ -32,7 +31,8 @@ _log = structlog.get_logger("borsa")
 
 _t, _c = tables.TRADES, tables.CANDLES
 
-_BUSTING = Statement(sa.select(_t.c.trade_id).where(_t.c.status == BUSTING))
+# said as text, as in the index
+_BUSTING = Statement(sa.select(_t.c.trade_id).where(sa.text("status = 'busting'")))
 _CURSOR = Statement(
     sa.select(tables.METADATA.tables["cursors"].c.sequence).where(
         tables.METADATA.tables["cursors"].c.source == "orders"

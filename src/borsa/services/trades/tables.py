@@ -8,6 +8,8 @@ from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 METADATA = sa.MetaData()
 runtime_tables(METADATA)
 
+_BUSTING = sa.text("status = 'busting'")
+
 TRADES = strict_table(
     "trades",
     METADATA,
@@ -35,6 +37,7 @@ TRADES = strict_table(
     sa.CheckConstraint("buyer_fee BETWEEN 0 AND quantity", name="trades_buyer_fee"),
     sa.CheckConstraint("seller_fee BETWEEN 0 AND notional", name="trades_seller_fee"),
     sa.Index("trades_of_market", "symbol", "trade_id"),
+    sa.Index("trades_busting", "trade_id", sqlite_where=_BUSTING, postgresql_where=_BUSTING),
 )
 
 TRADES_OF_USER = Listing("trades_of_user", METADATA, owner="user_id", item="trade_id", kind=INTEGER)

@@ -45,7 +45,7 @@ async def get_tape(call: Call) -> Tape:
     query: PageQuery = call.query
     symbol = (await _replica(call)).symbol
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.tape_page(call.reader, symbol, before, query.limit)
+    found = await call.read(store.tape_page, symbol, before, query.limit)
     data = [tape_entry(symbol, trade) for trade in found]
     return Tape(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
@@ -56,9 +56,8 @@ async def get_candles(call: Call) -> CandleList:
     symbol = (await _replica(call)).symbol
     interval = INTERVALS[query.interval]
     start, end = _stretch(query, interval, call.means.clock.now())
-    reader = call.reader
-    before = store.candle_before(reader, symbol, interval, start)
-    found = store.candles_between(reader, symbol, interval, start, end)
+    before = await call.read(store.candle_before, symbol, interval, start)
+    found = await call.read(store.candles_between, symbol, interval, start, end)
     return CandleList(data=[candle_reply(candle) for candle in without_gaps(found, before, start, end)])
 
 

@@ -63,7 +63,7 @@ async def register(call: Call, body: Registration) -> UserReply:
     model.check_user_name(body.user_name)
     model.check_email(body.email)
     # a repeat with its Idempotency-Key finds its own name taken: the deed will know it
-    if call.once is None and store.user_by_name(call.reader, body.user_name) is not None:
+    if call.once is None and await call.read(store.user_by_name, body.user_name) is not None:
         raise Refused("user_name_taken", field="userName")
     hashed = await _new_hash(call, body.password, body.user_name)
     return user_reply(await call.ask(RegisterUser(user_name=body.user_name, email=body.email, password_hash=hashed)))
@@ -71,8 +71,8 @@ async def register(call: Call, body: Registration) -> UserReply:
 
 async def login(call: Call, body: Credentials) -> Answered:
     """POST /api/users/login"""
-    user = store.user_by_name(call.reader, body.user_name)
-    kept = store.password_hash_of(call.reader, user.user_id if user else "")
+    user = await call.read(store.user_by_name, body.user_name)
+    kept = await call.read(store.password_hash_of, user.user_id if user else "")
     right = await _is_right(call, body.user_name, kept, body.password)
     if user is None or kept is None or not right:
         _log.info("sign_in_failed", user_id=user.user_id if user else None, address=call.address)
@@ -147,13 +147,13 @@ async def list_public_keys(call: Call) -> Jwks:
 
 async def get_profile(call: Call) -> UserReply:
     """GET /api/users/profile"""
-    return user_reply(_found(call, call.identity.user_id))
+    return user_reply(await _found(call, call.identity.user_id))
 
 
 async def change_profile(call: Call, body: ProfileChange) -> UserReply:
     """PUT /api/users/profile"""
     identity = signed_in(call)
-    user = _found(call, identity.user_id)
+    user = await _found(call, identity.user_id)
     verified = None
     if body.password is not UNSET or body.current_password is not UNSET:
         verified = await _current_hash(call, user, body.current_password)
@@ -178,7 +178,7 @@ async def list_users(call: Call) -> UserPage:
     signed_in(call)
     query: PageQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
-    found = store.users_page(call.reader, before, query.limit)
+    found = await call.read(store.users_page, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda user: (user.user_id,))
     return UserPage(data=[user_reply(each) for each in found], next_cursor=cursor)
 
@@ -186,13 +186,13 @@ async def list_users(call: Call) -> UserPage:
 async def get_user(call: Call) -> UserReply:
     """GET /api/users/{id}"""
     signed_in(call)
-    return user_reply(_found(call, id_in_path(call)))
+    return user_reply(await _found(call, id_in_path(call)))
 
 
 async def change_user(call: Call, body: UserChange) -> UserReply:
     """PUT /api/users/{id}"""
     identity = signed_in(call)
-    user = _found(call, id_in_path(call))
+    user = await _found(call, id_in_path(call))
     if body.password is not UNSET and user.user_id == identity.user_id:
         raise Refused("forbidden", "Your own password is changed in your profile, with the current one")
     hashed = await _changes(call, user, body)
@@ -233,7 +233,7 @@ async def _current_hash(call: Call, user: User, password: str | UnsetType) -> st
     """What the user's password is kept as, once the current one is proven."""
     if password is UNSET:
         raise Refused("invalid_request", "A new password needs the current one", field="currentPassword")
-    kept = store.password_hash_of(call.reader, user.user_id)
+    kept = await call.read(store.password_hash_of, user.user_id)
     if not await _is_right(call, user.name, kept, password):
         raise Refused("forbidden", "The current password is wrong", field="currentPassword")
     return kept
@@ -265,8 +265,8 @@ async def _hashed(call: Call, password: str) -> str:
 # whom ---------------------------------------------------------------------------------------------------------------
 
 
-def _found(call: Call, user_id: str) -> User:
-    user = store.user_by_id(call.reader, user_id)
+async def _found(call: Call, user_id: str) -> User:
+    user = await call.read(store.user_by_id, user_id)
     if user is None:
         raise Refused("not_found")
     return user

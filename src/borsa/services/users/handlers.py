@@ -24,7 +24,7 @@ from borsa.requests import (
     UserFound,
 )
 from borsa.runtime.auth import LEEWAY_SECONDS
-from borsa.runtime.streams import Fetch
+from borsa.runtime.log import Fetch
 from borsa.runtime.transaction import Transaction
 from borsa.services.users import model, passwords
 from borsa.services.users.model import (

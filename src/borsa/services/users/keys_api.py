@@ -52,7 +52,7 @@ async def list_api_keys(call: Call) -> KeyPage:
     identity = signed_in(call)
     query: PageQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
-    found = store.api_keys_page(call.reader, identity.user_id, before, query.limit)
+    found = await call.read(store.api_keys_page, identity.user_id, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda key: (key.key_id,))
     return KeyPage(data=[key_reply(each) for each in found], next_cursor=cursor)
 

@@ -35,11 +35,14 @@ _KEYS_PAGE = Statement(
 _KEYS_OF = Statement(sa.select(_k).where(_k.c.user_id == sa.bindparam("user_id")))
 _SIGN_INS_OF = Statement(sa.select(_s).where(_s.c.user_id == sa.bindparam("user_id"), _s.c.revoked_at.is_(None)))
 _ANYBODY = Statement(sa.select(_u.c.user_id).limit(1))
-_ACTING_ADMINS = Statement(sa.select(sa.func.count()).where(_u.c.role == "admin", _u.c.status == "active"))
-_CLOSING = Statement(sa.select(_u.c.user_id).where(_u.c.status == "closing").limit(_limit))
+# said as text, as in the indexes
+_ACTING_ADMINS = Statement(sa.select(sa.func.count()).where(sa.text("role = 'admin'"), _u.c.status == "active"))
+_CLOSING = Statement(sa.select(_u.c.user_id).where(sa.text("status = 'closing'")).limit(_limit))
 _REVOKED = Statement(sa.select(_s.c.session_id).where(_s.c.revoked_at >= sa.bindparam("since")))
 _RAISED = Statement(
-    sa.select(_u.c.user_id, _u.c.token_version).where(_u.c.token_version > 0, _u.c.updated_at >= sa.bindparam("since"))
+    sa.select(_u.c.user_id, _u.c.token_version).where(
+        sa.text("token_version > 0"), _u.c.updated_at >= sa.bindparam("since")
+    )
 )
 _OVER = Statement(
     sa.select(_s.c.session_id)

@@ -12,6 +12,11 @@ from borsa.runtime.log import INTEGER, runtime_tables, strict_table
 METADATA = sa.MetaData()
 runtime_tables(METADATA)
 
+# of the few that are asked for among all
+_CLOSING = sa.text("status = 'closing'")
+_ADMIN = sa.text("role = 'admin'")
+_RAISED = sa.text("token_version > 0")
+
 USERS = strict_table(
     "users",
     METADATA,
@@ -26,6 +31,9 @@ USERS = strict_table(
     sa.Column("updated_at", INTEGER, nullable=False),
     sa.CheckConstraint("role IN ('user', 'admin')", name="users_role"),
     sa.CheckConstraint("status IN ('active', 'closing', 'deleted')", name="users_status"),
+    sa.Index("users_closing", "user_id", sqlite_where=_CLOSING, postgresql_where=_CLOSING),
+    sa.Index("users_admins", "status", sqlite_where=_ADMIN, postgresql_where=_ADMIN),
+    sa.Index("users_raised", "updated_at", sqlite_where=_RAISED, postgresql_where=_RAISED),
 )
 
 PASSWORDS = strict_table(

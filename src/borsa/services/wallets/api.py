@@ -43,24 +43,23 @@ async def open_wallet(call: Call, body: NewWallet) -> WalletReply:
 async def list_wallets(call: Call) -> WalletPage:
     """GET /api/wallets"""
     query: OwnedQuery = call.query
-    found = store.wallets_page(call.reader, call.listed, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
-    data = [wallet_reply(wallet, store.balances_of(call.reader, wallet.wallet_id)) for wallet in found]
-    cursor = next_cursor(found, query.limit, lambda wallet: (wallet.is_default, wallet.wallet_id))
-    return WalletPage(data=data, next_cursor=cursor)
+    found = await call.read(store.wallets_page, call.listed, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
+    cursor = next_cursor(found, query.limit, lambda each: (each.wallet.is_default, each.wallet.wallet_id))
+    return WalletPage(data=[_reply_of(each) for each in found], next_cursor=cursor)
 
 
 async def get_wallet(call: Call) -> WalletReply:
     """GET /api/wallets/{id}"""
-    wallet = _mine(call)
-    return wallet_reply(wallet, store.balances_of(call.reader, wallet.wallet_id))
+    wallet = await _mine(call)
+    return wallet_reply(wallet, await call.read(store.balances_of, wallet.wallet_id))
 
 
 async def list_entries(call: Call) -> EntryPage:
     """GET /api/wallets/{id}/entries"""
-    wallet = _mine(call)
+    wallet = await _mine(call)
     query: PageQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = store.entries_page(call.reader, wallet.wallet_id, before, query.limit)
+    found = await call.read(store.entries_page, wallet.wallet_id, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda each: (each.entry.entry_id,))
     return EntryPage(data=[entry_reply(each) for each in found], next_cursor=cursor)
 
@@ -81,7 +80,7 @@ async def list_approvals(call: Call) -> ApprovalPage:
     """GET /api/wallets/approvals"""
     query: ApprovalQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
-    found = store.approvals_page(call.reader, query.status, before, query.limit)
+    found = await call.read(store.approvals_page, query.status, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda approval: (approval.approval_id,))
     return ApprovalPage(data=[approval_reply(each) for each in found], next_cursor=cursor)
 
@@ -132,8 +131,8 @@ def _not_zero(units: int, field: str) -> int:
     return units
 
 
-def _mine(call: Call) -> Wallet:
-    wallet = store.wallet_by_id(call.reader, call.path["id"])
+async def _mine(call: Call) -> Wallet:
+    wallet = await call.read(store.wallet_by_id, call.path["id"])
     if wallet is None or wallet.state != "open" or not call.identity.may_see(wallet.user_id):
         raise Refused("not_found")
     return wallet

@@ -32,8 +32,8 @@ from borsa.requests import (
     hold_id_of,
 )
 from borsa.runtime.bus import Origin
+from borsa.runtime.log import Fetch
 from borsa.runtime.service import Asking
-from borsa.runtime.streams import Fetch
 from borsa.runtime.transaction import Transaction
 from borsa.services.wallets import model
 from borsa.services.wallets.ledger import post

@@ -23,6 +23,7 @@ from borsa.services.wallets.model import (
     Posting,
     Reversal,
     Wallet,
+    WalletState,
     custody_of,
 )
 from borsa.settings import Settings
@@ -37,11 +38,12 @@ _OPEN_HOLDS = Statement(sa.select(_h.c.hold_id, _h.c.placed_at).where(sa.text("s
 _OF_USER = Statement(
     sa.select(_w).where(_w.c.user_id == sa.bindparam("user_id")).order_by(_w.c.is_default.desc(), _w.c.wallet_id.desc())
 )
+# what is said as text is said so in an index
 _POSTED_SINCE = Statement(
     sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_p.c.amount)), 0))
     .join_from(_p, _e, _e.c.entry_id == _p.c.entry_id)
     .where(
-        _e.c.kind == "adjustment",
+        sa.text("kind = 'adjustment'"),
         _e.c.time >= sa.bindparam("since"),
         _p.c.wallet_id == WORLD,
         _p.c.asset == sa.bindparam("asset"),
@@ -50,13 +52,12 @@ _POSTED_SINCE = Statement(
 
 _APPROVED_SINCE = Statement(
     sa.select(sa.func.coalesce(sa.func.sum(sa.func.abs(_a.c.delta)), 0)).where(
-        _a.c.status == "approved",
+        sa.text("status = 'approved'"),
         _a.c.decided_at >= sa.bindparam("since"),
         _a.c.asset == sa.bindparam("asset"),
         _a.c.entry_id < sa.bindparam("fresh"),
     )
 )
-# said as text, as in the index
 _EXPIRED = Statement(sa.select(_a).where(sa.text("status = 'pending'"), _a.c.expires_at <= sa.bindparam("now")))
 
 
@@ -197,12 +198,12 @@ def approvals_page(reader: Reader, status: str | None, before: str, limit: int) 
     return [Approval(*row) for row in reader.read(_APPROVALS_SO, status=status, **given)]
 
 
-def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[Wallet]:
+def wallets_page(reader: Reader, user_id: str | None, after: tuple[int, str], limit: int) -> list[WalletState]:
     """Open wallets, default ones first and then the newest; of one user, or of all (None)."""
     given = {"is_default": after[0], "wallet_id": after[1], "limit": limit}
-    if user_id is None:
-        return [Wallet(*row) for row in reader.read(_ALL_PAGE, **given)]
-    return [Wallet(*row) for row in reader.read(_OWN_PAGE, user_id=user_id, **given)]
+    page = _ALL_PAGE if user_id is None else _OWN_PAGE
+    found = [Wallet(*row) for row in reader.read(page, user_id=user_id, **given)]
+    return [WalletState(wallet, balances_of(reader, wallet.wallet_id)) for wallet in found]
 
 
 def wallet_by_id(reader: Reader, wallet_id: str) -> Wallet | None:

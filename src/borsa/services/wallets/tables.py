@@ -10,6 +10,7 @@ METADATA = sa.MetaData()
 runtime_tables(METADATA)
 
 _OPEN = sa.text("status = 'open'")
+_ADJUSTMENT = sa.text("kind = 'adjustment'")
 
 WALLETS = strict_table(
     "wallets",
@@ -22,6 +23,7 @@ WALLETS = strict_table(
     sa.Column("assets", sa.Text, nullable=False),
     sa.Column("created_at", INTEGER, nullable=False),
     sa.Index("wallets_of_user", "user_id", "is_default"),
+    sa.Index("wallets_of_all", "is_default", "wallet_id"),
 )
 
 BALANCES = strict_table(
@@ -46,6 +48,7 @@ ENTRIES = strict_table(
     sa.Column("reference", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("author", sa.Text),
+    sa.Index("entries_adjusted", "time", sqlite_where=_ADJUSTMENT, postgresql_where=_ADJUSTMENT),
 )
 
 POSTINGS = strict_table(
@@ -85,6 +88,7 @@ HOLDS = strict_table(
 )
 
 _PENDING = sa.text("status = 'pending'")
+_APPROVED = sa.text("status = 'approved'")
 
 APPROVALS = strict_table(
     "approvals",
@@ -107,6 +111,7 @@ APPROVALS = strict_table(
         name="approvals_of_two",
     ),
     sa.Index("approvals_pending", "expires_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    sa.Index("approvals_given", "decided_at", sqlite_where=_APPROVED, postgresql_where=_APPROVED),
 )
 
 REVERSALS = strict_table(

@@ -8,8 +8,8 @@ from alembic import op
 
 from borsa.runtime.log import INTEGER
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 INTERVALS = (1, 60, 300, 900, 3_600, 14_400, 86_400)
 MOST = 2**63 - 1
