@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.crash.load import Load, is_right
+from tests.streams.listening import Stream
 from tests.support.cluster import SERVICES, Cluster, Served
 from tests.support.nats import Nats
 from tests.support.postgres import Postgres
@@ -99,12 +100,23 @@ def test_a_standby_takes_over_from_one_that_is_killed(cluster: Cluster, name: st
     assert httpx.get(f"{standby.url}/readyz").status_code == 503
     assert httpx.get(f"{cluster.processes[name].url}/readyz").status_code == 200
     assert "borsa_log_sequence" in httpx.get(f"{cluster.processes[name].url}/metrics").text
-    cluster.processes[name].kill()
-    cluster.replace(standby.works(TAKEOVER_SECONDS))
-    assert httpx.get(f"{standby.url}/readyz").status_code == 200
-    assert buyer.order("buy", "1", "50000")["status"] == "filled"
-    until(lambda: seller.get(f"/api/orders/{sold['orderId']}")["status"] == "filled", "the fill")
+    with Stream(cluster, seller) as stream:
+        stream.follow("book:BTC-USD", "orders")
+        cluster.processes[name].kill()
+        cluster.replace(standby.works(TAKEOVER_SECONDS))
+        assert httpx.get(f"{standby.url}/readyz").status_code == 200
+        assert buyer.order("buy", "1", "50000")["status"] == "filled"
+        until(lambda: seller.get(f"/api/orders/{sold['orderId']}")["status"] == "filled", "the fill")
+        seller.order("sell", "0.5", "50001")
+        until(lambda: [books_of(each) for each in cluster.gateways] == [stream.books["book:BTC-USD"].levels()] * 2)
+        stream.until(lambda: stream.of("orders")[-1]["data"]["price"] == "50001.00", "the last order")
+        assert {"filled", "open"} <= {each["data"]["status"] for each in stream.of("orders")[1:]}
     is_right(cluster)
+
+
+def books_of(gateway: Served) -> object:
+    """What a gateway says of a book."""
+    return httpx.get(f"{gateway.url}/api/markets/BTC-USD/book").json()
 
 
 def test_one_that_was_paused_and_replaced_writes_nothing_more(cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """The replica of a market at the door is what the engine has, whatever happens, also after something was missed."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from borsa.errors import Refused
+from borsa.markets import SHIPPED
 from borsa.requests import Request
 from borsa.runtime.bus import Origin
 from borsa.services.orders.model import ChangeMarket, OrderState
 from borsa.services.trades import model
 from borsa.services.trades.candles import INTERVALS, MICROSECONDS
+from borsa.services.trades.feeds import Markets, feeds
 from borsa.services.trades.model import BookChange, ListMarkets, LookAtMarket, MarketMoved, MarketSeen, TradeVoid
 from borsa.services.trades.replica import BookReplica, Replica
 from tests.services.test_both_databases import CountingClock
@@ -188,3 +192,77 @@ def test_a_replay_broadcasts_nothing_and_the_sequence_goes_on(tmp_path: Path) ->
         assert radio.moved == []
         again = stage.outcomes.of["x"]
         assert (again.sequence, again.bids, again.asks) == (before.sequence, before.bids, before.asks)
+
+
+class Door:
+    """An edge that answers when it is told to, as the test says."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[Any]] = []
+
+    def tune(self, _source: str, receive: Callable[[bytes], None], miss: Callable[[], None]) -> None:
+        self.receive, self.miss = receive, miss
+
+    def ask(self, _request: Any, _origin: Origin) -> asyncio.Future[Any]:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return self.asked[-1]
+
+
+def as_it_is(sequence: int, *levels: tuple[int, int]) -> MarketSeen:
+    return MarketSeen(SHIPPED[0], sequence, list(levels), [], [], [], [])
+
+
+def said(first: int, last: int, *levels: tuple[int, int]) -> bytes:
+    return msgspec.msgpack.encode(MarketMoved(BookChange("BTC-USD", first, last, list(levels), []), []))
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_what_is_missed_is_looked_at_again_and_told_anew() -> None:
+    async def lived() -> None:
+        door: Any = Door()
+        markets = Markets(door, CountingClock())
+        opening = asyncio.ensure_future(feeds(markets).public["book"].open(["BTC-USD"]))
+        await turns()
+        # broadcast while it is looked at: one that is in the answer, and one that follows it
+        door.receive(said(5, 6, (100, 1)))
+        door.receive(said(7, 7, (100, 2)))
+        door.asked.pop().set_result(as_it_is(6, (100, 1)))
+        channel = await opening
+        assert (channel.position, channel.snapshot().bids) == (7, [("1.00", "0.000002")])
+        # one is lost: it is looked at once, and until then nothing is told
+        door.receive(said(9, 9, (101, 5)))
+        await turns()
+        assert channel.position == 7
+        (again,) = door.asked
+        door.receive(said(10, 10, (101, 6)))
+        again.set_exception(Refused("overloaded"))
+        await turns()
+        while len(door.asked) < 2:
+            await asyncio.sleep(0.01)
+        door.asked[1].set_result(as_it_is(10, (101, 6)))
+        await turns()
+        assert (channel.position, channel.since(7)) == (10, None), "what was missed is told by a snapshot"
+        assert channel.snapshot().bids == [("1.01", "0.000006")]
+        # the broker was away: it is looked at though nothing more comes
+        door.miss()
+        await turns()
+        door.asked[2].set_result(as_it_is(12, (99, 1)))
+        await turns()
+        assert channel.snapshot().sequence == 12
+
+    asyncio.run(lived())
+
+
+def test_nobody_waits_for_ever_for_a_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("borsa.services.trades.feeds.LOOK_SECONDS_MAX", 0.01)
+
+    async def lived() -> None:
+        door: Any = Door()
+        with pytest.raises(Refused, match="overloaded"):
+            await Markets(door, CountingClock()).replica("BTC-USD")
+
+    asyncio.run(lived())

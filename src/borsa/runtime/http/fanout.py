@@ -144,17 +144,24 @@ class Fanout:
             except Exception:
                 # one channel's fault ends no other
                 _log.exception("tick_failed")
+            # what was pushed is sent at the end of this turn of the loop: that belongs to what it took
+            await asyncio.sleep(0)
             took = time.monotonic() - begun
             await asyncio.sleep(max(TICK_SECONDS - took, took * SHARE_MAX))
         self._task = None
 
     async def _tick(self) -> None:
         self._ticks += 1
-        await self._before_tick()
         is_turn_of_paced = self._ticks % PACED_TICKS == 0
-        for followed in list(self._followed.values()):
-            if is_turn_of_paced or not followed.channel.is_paced:
-                followed.tell()
+        self._tell_all(paced=is_turn_of_paced)
+        # own channels have to be read first, and nobody else waits for that
+        await self._before_tick()
+        self._tell_all(paced=is_turn_of_paced)
         if is_turn_of_paced:
             for reader in {reader: None for each in self._followed.values() for reader in each.readers}:
                 reader.look()
+
+    def _tell_all(self, *, paced: bool) -> None:
+        for followed in list(self._followed.values()):
+            if paced or not followed.channel.is_paced:
+                followed.tell()

@@ -47,6 +47,9 @@ CHANNELS: Messages = {
 MISSED_MAX = 10_000
 """Messages of a market that are kept while it is looked at."""
 
+LOOK_SECONDS_MAX = 10
+"""How long a reader waits for a market to be looked at."""
+
 AGAIN_SECONDS = 0.25
 """After how long a look that was refused is tried again."""
 
@@ -63,23 +66,38 @@ class Followed:
         self._replica: Replica | None = None
         self._looking: asyncio.Task[Replica] | None = None
         self._missed: list[MarketMoved] = []
+        self._again = False
         self._channels: dict[str, MarketChannel] = {}
 
     async def replica(self) -> Replica:
         """The market as it is; waits while it is looked at. Refused: unknown_symbol, overloaded, no_answer."""
         if self._replica is not None:
             return self._replica
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._look_now()), LOOK_SECONDS_MAX)
+        except TimeoutError:
+            raise Refused("overloaded") from None
+
+    def _look_now(self) -> asyncio.Task[Replica]:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
-            # whoever waits hears of it; nobody need wait
+            # whoever waits hears of a fault; nobody need wait
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._looking)
+        return self._looking
 
     async def _look(self) -> Replica:
         while True:
+            self._again = False
             self._missed.clear()
-            replica = Replica(await self._edge.ask(LookAtMarket(symbol=self._symbol), Origin("replica")))
-            if self._is_followed_by(replica):
+            try:
+                replica = Replica(await self._edge.ask(LookAtMarket(symbol=self._symbol), Origin("replica")))
+            except Refused:
+                if not self._channels:
+                    raise
+                # somebody follows it, and asks no more
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            if not self._again and self._is_followed_by(replica):
                 self._missed.clear()
                 self._replica = replica
                 for channel in self._channels.values():
@@ -106,15 +124,8 @@ class Followed:
     def look_anew(self) -> None:
         """Something was missed."""
         self._replica = None
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look_until_seen())
-
-    async def _look_until_seen(self) -> Replica:
-        while True:
-            try:
-                return await self._look()
-            except Refused:
-                await asyncio.sleep(AGAIN_SECONDS)
+        self._again = True
+        self._look_now()
 
     async def channel(self, kind: str, make: Callable[[str, Replica, Clock], MarketChannel]) -> MarketChannel:
         """One of its channels."""
