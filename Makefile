@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # what an installation is made of: when one of these changes, it is made again
-INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi)
+INSTALLED := pyproject.toml setup.py constraints.txt $(wildcard src/borsa/matching/*.pyx src/borsa/matching/compiled/*.pxi) \
+	$(wildcard web/*.json web/*.ts web/index.html) $(shell find web/src web/public -type f)
 
-.PHONY: run cluster test soak crash check fix bench docs migration clean
+.PHONY: run cluster test soak crash check fix bench docs screenshots migration clean
 
 run: $(VENV)/run.ready  ## Run the exchange; BORSA_* variables are passed through
 	@exec $(BIN)/borsa up
@@ -35,11 +36,14 @@ bench: $(VENV)/run.ready  ## Orders a second on this machine
 docs: $(VENV)/test.ready  ## Write the tables in docs/ anew
 	@$(BIN)/python docs/generate.py
 
+screenshots: $(VENV)/test.ready  ## Take the pictures of the page in docs/page/ anew
+	@$(BIN)/python -m tests.browser.screenshots
+
 migration: $(VENV)/test.ready  ## Draft a schema change: make migration service=orders name=add_colour
 	@$(BIN)/python docs/draft_migration.py $(service) $(name)
 
 clean:  ## Remove the environment and what tools left behind
-	rm -rf $(VENV) build src/borsa/matching/*.so .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build src/borsa/matching/*.so src/borsa/web/built web/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@sh .ci/environment $(PYTHON) $(VENV)

@@ -43,6 +43,7 @@ from borsa.services.trades import TRADES
 from borsa.services.users import USERS
 from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
+from borsa.web import page
 
 if TYPE_CHECKING:
     from borsa.runtime.broker_seen import SeenBroker
@@ -311,7 +312,7 @@ class Door:
             doors,
         )
         self.health.ready = True
-        return application(routes(), means, channels(means, edge))
+        return application(routes(), means, channels(means, edge), page(means))
 
     def close(self) -> None:
         """No more requests."""

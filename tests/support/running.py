@@ -47,11 +47,11 @@ class Reached:
 
 
 class Running(Reached):
-    """Starts on entry, drains on exit. `kill` drops everything that is not on disk."""
+    """Starts on entry, drains on exit. It is served at a free port, or where one before it was."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, serve_at: int = 0, **options: Any) -> None:
         self.settings = msgspec.structs.replace(
-            Settings(), data=str(folder), port=0, admin_password=ADMIN_PASSWORD, **options
+            Settings(), data=str(folder), port=serve_at, admin_password=ADMIN_PASSWORD, **options
         )
         self.failures: list[BaseException] = []
         self.url = ""

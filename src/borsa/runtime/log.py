@@ -171,6 +171,12 @@ READ_AFTER = Statement(
     .order_by(_log.c.sequence)
     .limit(sa.bindparam("limit"))
 )
+_FROM = Statement(
+    sa.select(_log.c.sequence, _log.c.time)
+    .where(_log.c.sequence >= sa.bindparam("sequence"))
+    .order_by(_log.c.sequence)
+    .limit(1)
+)
 LAST = Statement(sa.select(_log.c.sequence, _log.c.time).order_by(_log.c.sequence.desc()).limit(1))
 
 _cursors = _cursors_table(sa.MetaData())
@@ -203,6 +209,22 @@ def digest_of(recorded: Recorded) -> bytes:
 def read_after(reader: Reader, source: str, after: int, limit: int) -> list[Recorded]:
     """The events of a log that follow the sequence `after`, at most `limit` of them."""
     return [Recorded(source, *row) for row in reader.read(READ_AFTER, after=after, limit=limit)]
+
+
+def last_before(reader: Reader, time: int) -> int:
+    """The sequence of the last event before a time (microseconds); 0 when there is none.
+
+    Times never go backwards in a log, so it is looked for by halves.
+    """
+    low, high = 1, newest(reader)[0] + 1
+    while low < high:
+        middle = (low + high) // 2
+        rows = reader.read(_FROM, sequence=middle)
+        if rows and rows[0][1] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
 
 
 Fetch = Callable[[str, int], Sequence[Recorded]]

@@ -1,6 +1,7 @@
 """Routes that every process has: health, metrics, the API's documents, and the events of its services."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import itemgetter
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from borsa.runtime.http.call import Call
 from borsa.runtime.http.openapi import openapi_document, readable_page
 from borsa.runtime.http.page import PAGE_ROWS_MAX, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Answered, Route
-from borsa.runtime.log import CloudEvent, cloud_event, read_after
+from borsa.runtime.log import CloudEvent, cloud_event, last_before, read_after
 from borsa.runtime.service import Service, streamed
 from borsa.runtime.vitals import Vitals
 
@@ -89,9 +90,10 @@ class EventPage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class EventQuery(msgspec.Struct, frozen=True):
-    """Which service's events, and from where; `after` is exclusive."""
+    """Which service's events, and from where; `after` is exclusive, `since` a time (RFC 3339) that is included."""
 
     source: str
+    since: Annotated[datetime, Meta(tz=True)] | None = None
     after: Annotated[int, Meta(ge=0, le=2**62)] = 0
     limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)] = 100
 
@@ -135,9 +137,16 @@ async def read_events(call: Call) -> EventPage:
     query: EventQuery = call.query
     source = query.source.removeprefix("borsa/")
     _check_service(call, source, "source")
-    found = await call.read_of(source, read_after, source, query.after, query.limit)
+    after = query.after
+    if query.since is not None:
+        after = max(after, await call.read_of(source, last_before, _microseconds(query.since)))
+    found = await call.read_of(source, read_after, source, after, query.limit)
     more = len(found) == query.limit
     return EventPage([cloud_event(each) for each in found], found[-1].sequence if more else None)
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
 
 def _check_service(call: Call, name: str, field: str) -> None:

@@ -1,6 +1,6 @@
 """All routes as one ASGI application, with health, metrics and the documents that describe it."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from starlette.routing import Route as Path
 from starlette.routing import Router
@@ -31,7 +31,7 @@ class Resource:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = self._endpoints.get(method)
         if endpoint is None:
-            await _refuse(self._means, scope, send, Refused("method_not_allowed"), {"allow": self._allow})
+            await refuse(self._means, scope, send, Refused("method_not_allowed"), {"allow": self._allow})
         else:
             await endpoint(scope, receive, send)
 
@@ -42,9 +42,9 @@ class Application:
     Every endpoint answers for its own faults, so Starlette's layers of middleware for them would only cost time.
     """
 
-    def __init__(self, resources: dict[str, Resource], means: Means, channels: Channels) -> None:
+    def __init__(self, resources: Mapping[str, Served], means: Means, channels: Channels) -> None:
         async def nowhere(scope: Scope, _receive: Receive, send: Send) -> None:
-            await _refuse(means, scope, send, Refused("not_found"), {})
+            await refuse(means, scope, send, Refused("not_found"), {})
 
         self._streams = Streams(means, channels)
         self._fixed: dict[str, Served] = {path: resource for path, resource in resources.items() if "{" not in path}
@@ -60,15 +60,19 @@ class Application:
         await resource(scope, receive, send)
 
 
-def application(routes: Iterable[Route], means: Means, channels: Channels) -> Application:
-    """The ASGI application of a table of routes, and of channels to follow."""
+def application(
+    routes: Iterable[Route], means: Means, channels: Channels, files: Mapping[str, Served] | None = None
+) -> Application:
+    """The ASGI application of a table of routes, of channels to follow, and of files by their paths."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = Endpoint(route, means)
-    return Application({path: Resource(endpoints, means) for path, endpoints in paths.items()}, means, channels)
+    resources: dict[str, Served] = {path: Resource(endpoints, means) for path, endpoints in paths.items()}
+    return Application({**resources, **(files or {})}, means, channels)
 
 
-async def _refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
+async def refuse(means: Means, scope: Scope, send: Send, refused: Refused, extra: dict[str, str]) -> None:
+    """Refuse a request that has no route; it counts as one of its address."""
     try:
         means.limits.requests_of_address.take(network_of(address_of(scope)))
     except Refused as limited:

@@ -15,6 +15,7 @@ from borsa.runtime.bus import Once, Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.codec import id_number
 from borsa.runtime.edge import Edge
+from borsa.runtime.http.cookies import own_cookie
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.identity import Identity
 from borsa.runtime.store import Reader, Unreadable
@@ -92,6 +93,25 @@ class Call:
     def owner(self) -> str | None:
         """Whose things the caller may see: their own, or, as an admin, everybody's (None)."""
         return None if self.identity.is_admin else self.identity.user_id
+
+    @property
+    def listed(self) -> str | None:
+        """Whose things a list is to have: those of the user that its query names, else all that the caller may see."""
+        wanted: str | None = self.query.user_id
+        if self.owner is None:
+            return wanted
+        if wanted not in (None, self.owner):
+            raise Refused("forbidden", "Only admins may name another user", field="userId")
+        return self.owner
+
+    def cookie(self, name: str) -> str | None:
+        """A cookie of the request, where its page is this server's own: other sites' pages send none that count."""
+        return own_cookie(self._scope, name)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Did the request come by HTTPS?"""
+        return str(self._scope.get("scheme")) == "https"
 
     def number(self, name: str) -> int:
         """A number in the path; what can't be one is not there."""

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
+from borsa.runtime.codec import UserId
 
 PAGE_ROWS_MAX = 1000
 """Most rows that one answer has."""
@@ -38,6 +39,12 @@ class PageQuery(msgspec.Struct, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)] = 100
     cursor: str | None = None
+
+
+class OwnedQuery(PageQuery, frozen=True, rename="camel"):
+    """The query of a list of what users own; an admin, who sees all of it, may name one user."""
+
+    user_id: UserId | None = None
 
 
 def encode_cursor(*values: int | str) -> str:

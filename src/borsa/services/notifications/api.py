@@ -27,7 +27,7 @@ async def list_notifications(call: Call) -> NotificationPage:
     """GET /api/notifications"""
     query: NotificationQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
-    found = await call.read(store.notifications_page, call.owner, query.unread, before, query.limit)
+    found = await call.read(store.notifications_page, call.listed, query.unread, before, query.limit)
     cursor = next_cursor(found, query.limit, lambda told: (told.notification.notification_id,))
     return NotificationPage(data=[notification_reply(each) for each in found], next_cursor=cursor)
 

@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import EMAIL_CHARACTERS_MAX, EMAIL_PATTERN, Body, Reply, UserId, line
-from borsa.runtime.http.page import PageQuery
+from borsa.runtime.http.page import OwnedQuery
 from borsa.services.notifications.model import KINDS, Kind, Preferences, Told, kinds_in, words_of
 from borsa.services.notifications.targets import URL_CHARACTERS_MAX
 
@@ -109,7 +109,7 @@ class NotificationPage(Reply, frozen=True):
     next_cursor: str | None
 
 
-class NotificationQuery(PageQuery, frozen=True):
+class NotificationQuery(OwnedQuery, frozen=True):
     """The query of the list."""
 
     unread: bool = False

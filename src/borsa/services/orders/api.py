@@ -129,7 +129,7 @@ async def list_orders(call: Call) -> OrderPage:
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
     found = await call.read(
-        store.orders_page, call.owner, symbol, query.status, query.client_order_id, before, query.limit
+        store.orders_page, call.listed, symbol, query.status, query.client_order_id, before, query.limit
     )
     markets = {market.symbol: market for market in await call.read(store.all_markets)}
     data = [order_reply(OrderState(order, markets[order.symbol])) for order in found]

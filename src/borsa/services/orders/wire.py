@@ -9,7 +9,7 @@ from borsa.markets import Market
 from borsa.money import UNITS_MAX
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import AssetCode, Body, Number, Reply
-from borsa.runtime.http.page import PageQuery
+from borsa.runtime.http.page import OwnedQuery
 from borsa.services.orders.model import OrderState
 from borsa.services.orders.publishing import market_texts, order_texts
 
@@ -110,7 +110,7 @@ class CancelledOrders(Reply, frozen=True):
     data: list[OrderReply]
 
 
-class OrderQuery(PageQuery, frozen=True, rename="camel"):
+class OrderQuery(OwnedQuery, frozen=True, rename="camel"):
     """Which orders."""
 
     symbol: Symbol | None = None

@@ -25,8 +25,8 @@ async def list_trades(call: Call) -> TradePage:
     query: TradeQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = await call.read(store.trades_page, call.owner, symbol, query.order_id, before, query.limit)
-    data = [trade_reply(trade, call.owner) for trade in found]
+    found = await call.read(store.trades_page, call.listed, symbol, query.order_id, before, query.limit)
+    data = [trade_reply(trade, call.listed) for trade in found]
     return TradePage(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
 

@@ -11,7 +11,7 @@ from borsa.markets import Market, amount_text
 from borsa.money import UNITS_MAX
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import Body, Number, Reply, line
-from borsa.runtime.http.page import PAGE_ROWS_MAX, PageQuery
+from borsa.runtime.http.page import PAGE_ROWS_MAX, OwnedQuery
 from borsa.services.trades.model import Candle, Levels, OnTape, Trade
 from borsa.services.trades.replica import BookSide, Replica
 
@@ -84,7 +84,7 @@ class TradePage(Reply, frozen=True):
     next_cursor: str | None
 
 
-class TradeQuery(PageQuery, frozen=True, rename="camel"):
+class TradeQuery(OwnedQuery, frozen=True, rename="camel"):
     """Which trades."""
 
     symbol: Annotated[str, Meta(max_length=32)] | None = None

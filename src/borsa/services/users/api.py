@@ -1,45 +1,37 @@
 """The door of users.
 
 Passwords are judged and hashed here, at the edge, so that the writer never waits for it and no command carries one.
-The secrets of API keys are made here, and shown; the command has what is kept of them.
 Whoever comes with an API key may read the profile, and nothing else here: an account is managed by its user, signed in.
 """
-
-import hashlib
-import re
 
 import structlog
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from borsa.errors import Refused
-from borsa.runtime import keys
 from borsa.runtime.clock import time_text
 from borsa.runtime.http.call import Call
+from borsa.runtime.http.cookies import kept_cookie
 from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.page import NEWEST, PageQuery, after_cursor, next_cursor
-from borsa.runtime.http.route import Route
-from borsa.runtime.identity import Identity
-from borsa.services.users import model, passwords, store
+from borsa.runtime.http.route import Answered, Route
+from borsa.services.users import keys_api, model, passwords, store
+from borsa.services.users.keys_api import id_in_path, signed_in
 from borsa.services.users.model import (
     ChangeUser,
     CloseSession,
-    CreateApiKey,
-    DeleteApiKey,
     DeleteUser,
     ListPublicKeys,
     OpenSession,
     RefreshSession,
     RegisterUser,
+    Tokens,
     User,
 )
 from borsa.services.users.wire import (
     AccessToken,
     Credentials,
     Jwks,
-    KeyPage,
-    KeyReply,
-    KeyWanted,
     ProfileChange,
     RefreshToken,
     Registration,
@@ -49,14 +41,17 @@ from borsa.services.users.wire import (
     UserReply,
     Validity,
     jwk,
-    key_reply,
     tokens_reply,
     user_reply,
 )
 
-_log = structlog.get_logger("borsa")
+REFRESH_PATH = "/api/users/refresh_token"
+REFRESH_COOKIE = "borsa_refresh"
+"""Sent to the one path above, by the page of this server only."""
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DAY_SECONDS = 24 * 60 * 60
+
+_log = structlog.get_logger("borsa")
 
 
 # signing up, in and out --------------------------------------------------------------------------------------------
@@ -74,7 +69,7 @@ async def register(call: Call, body: Registration) -> UserReply:
     return user_reply(await call.ask(RegisterUser(user_name=body.user_name, email=body.email, password_hash=hashed)))
 
 
-async def login(call: Call, body: Credentials) -> TokensReply:
+async def login(call: Call, body: Credentials) -> Answered:
     """POST /api/users/login"""
     user = await call.read(store.user_by_name, body.user_name)
     kept = await call.read(store.password_hash_of, user.user_id if user else "")
@@ -84,12 +79,37 @@ async def login(call: Call, body: Credentials) -> TokensReply:
         raise Refused("invalid_credentials")
     new_hash = await _hashed(call, body.password) if passwords.is_outdated(kept) else None
     request = OpenSession(user_id=user.user_id, verified_hash=kept, new_hash=new_hash)
-    return tokens_reply(await call.ask(request, keyed=False))
+    return _answered(call, await call.ask(request, keyed=False), by_cookie=body.cookie)
 
 
-async def refresh(call: Call, body: RefreshToken) -> TokensReply:
+async def refresh(call: Call, body: RefreshToken) -> Answered:
     """POST /api/users/refresh_token"""
-    return tokens_reply(await call.ask(RefreshSession(refresh_token=body.refresh_token), keyed=False))
+    tokens = await call.ask(RefreshSession(refresh_token=_refresh_token(call, body)), keyed=False)
+    return _answered(call, tokens, by_cookie=body.cookie)
+
+
+def _refresh_token(call: Call, body: RefreshToken) -> str:
+    if body.cookie:
+        if body.refresh_token is not UNSET:
+            raise Refused("invalid_request", "Either refreshToken or cookie", field="refreshToken")
+        kept = call.cookie(REFRESH_COOKIE)
+        if kept is None:
+            raise Refused("invalid_refresh_token")
+        return kept
+    if body.refresh_token is UNSET:
+        raise Refused("invalid_request", "refreshToken is missing", field="refreshToken")
+    return body.refresh_token
+
+
+def _answered(call: Call, tokens: Tokens, *, by_cookie: bool) -> Answered:
+    headers = {}
+    if by_cookie:
+        headers["set-cookie"] = _cookie(call, tokens.refresh_token, call.settings.refresh_token_days * DAY_SECONDS)
+    return Answered(tokens_reply(tokens, by_cookie=by_cookie), 200, headers)
+
+
+def _cookie(call: Call, value: str, seconds: int) -> str:
+    return kept_cookie(REFRESH_COOKIE, value, REFRESH_PATH, seconds, encrypted=call.is_encrypted)
 
 
 async def validate(call: Call, body: AccessToken) -> Validity:
@@ -110,9 +130,10 @@ async def validate(call: Call, body: AccessToken) -> Validity:
     )
 
 
-async def logout(call: Call) -> None:
+async def logout(call: Call) -> Answered:
     """POST /api/users/logout"""
-    await call.ask(CloseSession(session_id=_signed_in(call).session_id))
+    await call.ask(CloseSession(session_id=signed_in(call).session_id))
+    return Answered(b"", 204, {"set-cookie": _cookie(call, "", 0)})
 
 
 async def list_public_keys(call: Call) -> Jwks:
@@ -131,7 +152,7 @@ async def get_profile(call: Call) -> UserReply:
 
 async def change_profile(call: Call, body: ProfileChange) -> UserReply:
     """PUT /api/users/profile"""
-    identity = _signed_in(call)
+    identity = signed_in(call)
     user = await _found(call, identity.user_id)
     verified = None
     if body.password is not UNSET or body.current_password is not UNSET:
@@ -149,12 +170,12 @@ def _change(user: User, body: ProfileChange | UserChange) -> ChangeUser:
 
 async def delete_profile(call: Call) -> None:
     """DELETE /api/users/profile"""
-    await call.ask(DeleteUser(user_id=_signed_in(call).user_id))
+    await call.ask(DeleteUser(user_id=signed_in(call).user_id))
 
 
 async def list_users(call: Call) -> UserPage:
     """GET /api/users"""
-    _signed_in(call)
+    signed_in(call)
     query: PageQuery = call.query
     (before,) = after_cursor(query.cursor, NEWEST)
     found = await call.read(store.users_page, before, query.limit)
@@ -164,14 +185,14 @@ async def list_users(call: Call) -> UserPage:
 
 async def get_user(call: Call) -> UserReply:
     """GET /api/users/{id}"""
-    _signed_in(call)
-    return user_reply(await _found(call, _id(call)))
+    signed_in(call)
+    return user_reply(await _found(call, id_in_path(call)))
 
 
 async def change_user(call: Call, body: UserChange) -> UserReply:
     """PUT /api/users/{id}"""
-    identity = _signed_in(call)
-    user = await _found(call, _id(call))
+    identity = signed_in(call)
+    user = await _found(call, id_in_path(call))
     if body.password is not UNSET and user.user_id == identity.user_id:
         raise Refused("forbidden", "Your own password is changed in your profile, with the current one")
     hashed = await _changes(call, user, body)
@@ -181,52 +202,8 @@ async def change_user(call: Call, body: UserChange) -> UserReply:
 
 async def delete_user(call: Call) -> None:
     """DELETE /api/users/{id}"""
-    _signed_in(call)
-    await call.ask(DeleteUser(user_id=_id(call)))
-
-
-# API keys ----------------------------------------------------------------------------------------------------------
-
-
-async def create_api_key(call: Call, body: KeyWanted) -> KeyReply:
-    """POST /api/users/api-keys"""
-    identity = _signed_in(call)
-    model.check_label(body.label)
-    public, secret = model.public_key(body.type, body.public_key), keys.new_secret()
-    request = CreateApiKey(
-        user_id=identity.user_id,
-        label=body.label,
-        scopes=model.scopes_text(body.scopes),
-        addresses=model.addresses_text(body.ip_allow_list),
-        kind=body.type,
-        verifier=public or _verifier(call, body.type, secret),
-    )
-    made = await call.ask(request, keyed=False)
-    if body.type == "bearer":
-        secret = keys.bearer_credential(made.key_id, secret)
-    return key_reply(made, UNSET if public else secret)
-
-
-def _verifier(call: Call, kind: str, secret: str) -> bytes:
-    """What is kept of a secret, which itself goes no further than this."""
-    if kind == "hmac":
-        return keys.key_vault(call.settings.folder).seal(secret, call.identity.user_id)
-    return hashlib.sha256(secret.encode()).digest()
-
-
-async def list_api_keys(call: Call) -> KeyPage:
-    """GET /api/users/api-keys"""
-    identity = _signed_in(call)
-    query: PageQuery = call.query
-    (before,) = after_cursor(query.cursor, NEWEST)
-    found = await call.read(store.api_keys_page, identity.user_id, before, query.limit)
-    cursor = next_cursor(found, query.limit, lambda key: (key.key_id,))
-    return KeyPage(data=[key_reply(each) for each in found], next_cursor=cursor)
-
-
-async def delete_api_key(call: Call) -> None:
-    """DELETE /api/users/api-keys/{id}"""
-    await call.ask(DeleteApiKey(user_id=_signed_in(call).user_id, key_id=_id(call)))
+    signed_in(call)
+    await call.ask(DeleteUser(user_id=id_in_path(call)))
 
 
 # passwords ---------------------------------------------------------------------------------------------------------
@@ -285,21 +262,7 @@ async def _hashed(call: Call, password: str) -> str:
     return await passwords.SLOW.run(call.settings.password_queue_max, passwords.hashed, password)
 
 
-# who, and whom ------------------------------------------------------------------------------------------------------
-
-
-def _signed_in(call: Call) -> Identity:
-    """Who calls, in a session; an API key is refused."""
-    if call.identity.by_api_key:
-        raise Refused("forbidden", "An API key can't manage an account: sign in")
-    return call.identity
-
-
-def _id(call: Call) -> str:
-    """The id in the path; what can't be one is not there."""
-    if not _ID.fullmatch(call.path["id"]):
-        raise Refused("not_found")
-    return call.path["id"]
+# whom ---------------------------------------------------------------------------------------------------------------
 
 
 async def _found(call: Call, user_id: str) -> User:
@@ -336,7 +299,7 @@ ROUTES = (
     ),
     Route(
         "POST",
-        "/api/users/refresh_token",
+        REFRESH_PATH,
         refresh,
         "public",
         "Exchange a refresh token for the next tokens",
@@ -366,19 +329,7 @@ ROUTES = (
         errors=(*_CHANGE, "too_many_requests"),
     ),
     Route("DELETE", "/api/users/profile", delete_profile, "user", "Leave for good", status=204, errors=_LEAVING),
-    Route(
-        "POST",
-        "/api/users/api-keys",
-        create_api_key,
-        "user",
-        "Make an API key",
-        body=KeyWanted,
-        reply=KeyReply,
-        status=201,
-        errors=("too_many_api_keys",),
-    ),
-    Route("GET", "/api/users/api-keys", list_api_keys, "user", "My API keys", query=PageQuery, reply=KeyPage),
-    Route("DELETE", "/api/users/api-keys/{id}", delete_api_key, "user", "End an API key", status=204),
+    *keys_api.ROUTES,
     Route("GET", "/api/users", list_users, "admin", "Users, newest first", query=PageQuery, reply=UserPage),
     Route("GET", "/api/users/{id}", get_user, "admin", "A user", reply=UserReply),
     Route(

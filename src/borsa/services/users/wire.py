@@ -56,17 +56,24 @@ class Registration(Body, frozen=True):
     email: Email | None = None
 
 
+ByCookie = Annotated[
+    bool, Meta(description="The refresh token comes and goes in a cookie that no script can read, for browsers")
+]
+
+
 class Credentials(Body, frozen=True):
     """A sign-in."""
 
     user_name: str
     password: str
+    cookie: ByCookie = False
 
 
 class RefreshToken(Body, frozen=True):
-    """The refresh token that is exchanged."""
+    """The refresh token that is exchanged; with `cookie` it is the cookie's."""
 
-    refresh_token: str
+    refresh_token: str | UnsetType = UNSET
+    cookie: ByCookie = False
 
 
 class AccessToken(Body, frozen=True):
@@ -123,10 +130,11 @@ class UserPage(Reply, frozen=True):
 
 
 class TokensReply(Reply, frozen=True):
-    """What a sign-in gives; `expiresIn` is the access token's life in seconds."""
+    """What a sign-in gives; `expiresIn` is the access token's life in seconds. No `refreshToken` where it is in the
+    cookie."""
 
     access_token: str
-    refresh_token: str
+    refresh_token: str | UnsetType
     token_type: Literal["Bearer"]
     expires_in: int
 
@@ -190,11 +198,11 @@ def user_reply(user: User) -> UserReply:
     )
 
 
-def tokens_reply(tokens: Tokens) -> TokensReply:
+def tokens_reply(tokens: Tokens, *, by_cookie: bool) -> TokensReply:
     """What a sign-in gave, as it is answered."""
     return TokensReply(
         access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
+        refresh_token=UNSET if by_cookie else tokens.refresh_token,
         token_type="Bearer",  # noqa: S106
         expires_in=tokens.expires_in,
     )

@@ -5,7 +5,15 @@ from borsa.markets import ASSET_SCALE, amount_units, units_of
 from borsa.money import parse_signed
 from borsa.runtime.codec import required_number
 from borsa.runtime.http.call import Call
-from borsa.runtime.http.page import DEFAULT_FIRST, NEWEST, NEWEST_NUMBER, PageQuery, after_cursor, next_cursor
+from borsa.runtime.http.page import (
+    DEFAULT_FIRST,
+    NEWEST,
+    NEWEST_NUMBER,
+    OwnedQuery,
+    PageQuery,
+    after_cursor,
+    next_cursor,
+)
 from borsa.runtime.http.route import Answered, Route
 from borsa.services.wallets import store
 from borsa.services.wallets.model import Adjust, CloseWallet, Decide, Deposit, OpenWallet, Wallet, WalletState
@@ -34,8 +42,8 @@ async def open_wallet(call: Call, body: NewWallet) -> WalletReply:
 
 async def list_wallets(call: Call) -> WalletPage:
     """GET /api/wallets"""
-    query: PageQuery = call.query
-    found = await call.read(store.wallets_page, call.owner, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
+    query: OwnedQuery = call.query
+    found = await call.read(store.wallets_page, call.listed, after_cursor(query.cursor, DEFAULT_FIRST), query.limit)
     cursor = next_cursor(found, query.limit, lambda each: (each.wallet.is_default, each.wallet.wallet_id))
     return WalletPage(data=[_reply_of(each) for each in found], next_cursor=cursor)
 
@@ -152,7 +160,7 @@ ROUTES = (
         list_wallets,
         "user",
         "Own wallets, the default one first; all of them for admins",
-        query=PageQuery,
+        query=OwnedQuery,
         reply=WalletPage,
     ),
     Route("GET", _ONE, get_wallet, "user", "A wallet", reply=WalletReply, errors=("not_found",)),

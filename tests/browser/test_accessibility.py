@@ -1,0 +1,61 @@
+"""axe finds nothing serious in the main views, in both themes, wide and narrow; nothing is wider than the screen."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browser import DESKTOP, PATIENCE_MS, PHONE, Theme, Visitor, visiting
+from tests.support.node import installed
+from tests.support.running import ADMIN_PASSWORD, Person, Running
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+VIEWS = [
+    *("trade/BTC-USD", "orders", "wallets", "portfolio", "notifications", "account"),
+    *("admin/services", "admin/markets", "admin/users", "admin/approvals", "admin/trades", "admin/path", "admin/audit"),
+]
+AXE = "axe.run(document, { resultTypes: ['violations'] })"
+
+
+@pytest.fixture(scope="module")
+def busy(shared_exchange: Running) -> Person:
+    """An admin with orders, fills, money and messages."""
+    admin = shared_exchange.admin()
+    admin.fund(admin, USD="1000000", BTC="5")
+    seller = shared_exchange.person(BTC="5")
+    for price in ("40000.00", "40010.00", "40020.00"):
+        seller.order("sell", "0.1", price)
+    admin.order("buy", "0.15", "40010.00")
+    admin.order("buy", "0.2", "39990.00")
+    return admin
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["wide dark", "narrow light"])
+def test_nothing_serious_is_found(
+    browser: Browser, shared_exchange: Running, busy: Person, size: tuple[int, int], theme: Theme
+) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    script = Path(installed("axe-core/axe.min.js")).read_text()
+    with visiting(browser, shared_exchange.url, size, theme) as visitor:
+        visitor.go("sign-in")
+        found = serious(visitor, script, "sign-in")
+        visitor.sign_in(busy.name, ADMIN_PASSWORD)
+        for view in VIEWS:
+            visitor.go(view)
+            expect(visitor.page.get_by_role("main")).not_to_contain_text("Loading")
+            found += serious(visitor, script, view)
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= size[0], view
+        assert not found, "\n".join(map(str, found))
+
+
+def serious(visitor: Visitor, script: str, view: str) -> list[tuple[str, str, Any]]:
+    """What axe finds that keeps somebody out, by view."""
+    visitor.page.evaluate(script)
+    violations = visitor.page.evaluate(AXE)["violations"]
+    return [
+        (view, each["id"], [node["html"][:160] for node in each["nodes"][:3]])
+        for each in violations
+        if each["impact"] in ("serious", "critical")
+    ]

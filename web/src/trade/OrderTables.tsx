@@ -1,0 +1,146 @@
+// Open orders, order history and fills: on the market's view of that market, on their own view of all.
+
+import { useState } from "preact/hooks";
+import { call, words } from "../api/http";
+import { closedOrders, loaded, newestFills, openOrders, takeOrder } from "../api/own";
+import { user } from "../api/session";
+import type { Order, Side, Trade } from "../api/types";
+import { amount, grouped } from "../money/format";
+import { moment } from "../money/time";
+import { notify } from "../parts/notices";
+import { link } from "../parts/router";
+import { Table, type Column } from "../parts/Table";
+import { AmendDialog } from "./AmendDialog";
+import { statusWords, typeWords } from "./words";
+
+const quoteOf = (symbol: string): string => symbol.split("-")[1] ?? "";
+
+export function SideTag({ side }: { side: Side }) {
+  return <span class={side}>{side === "buy" ? "▲ Buy" : "▼ Sell"}</span>;
+}
+
+const priceOf = (order: Order): string => {
+  const limit = order.price ? amount(quoteOf(order.symbol), order.price) : "Market";
+  return order.stopPrice ? `${limit} at ${amount(quoteOf(order.symbol), order.stopPrice)}` : limit;
+};
+
+const quantityOf = (order: Order): string =>
+  order.quantity ? grouped(order.quantity) : `${amount(quoteOf(order.symbol), order.quoteQuantity ?? "0")} ${quoteOf(order.symbol)}`;
+
+const COMMON: readonly Column<Order>[] = [
+  { label: "Time", cell: (order) => moment(order.createdAt), all: true },
+  { label: "Market", cell: (order) => <a href={link(`trade/${order.symbol}`)}>{order.symbol}</a> },
+  { label: "Side", cell: (order) => <SideTag side={order.type} /> },
+  { label: "Type", cell: typeWords },
+  { label: "Price", numeric: true, cell: priceOf },
+  { label: "Quantity", numeric: true, cell: quantityOf },
+  { label: "Filled", numeric: true, cell: (order) => grouped(order.filledQuantity) },
+];
+
+const HISTORY: readonly Column<Order>[] = [
+  ...COMMON,
+  { label: "Average", numeric: true, cell: (order) => (order.averagePrice ? amount(quoteOf(order.symbol), order.averagePrice) : "–") },
+  { label: "Status", cell: statusWords, all: true },
+];
+
+const FILLS: readonly Column<Trade>[] = [
+  { label: "Time", cell: (trade) => moment(trade.executedAt), all: true },
+  { label: "Market", cell: (trade) => <a href={link(`trade/${trade.symbol}`)}>{trade.symbol}</a> },
+  { label: "Side", cell: (trade) => <SideTag side={sideOf(trade)} /> },
+  { label: "Price", numeric: true, cell: (trade) => amount(quoteOf(trade.symbol), trade.price) },
+  { label: "Quantity", numeric: true, cell: (trade) => grouped(trade.quantity) },
+  { label: "Fee", numeric: true, cell: (trade) => (trade.fee ? `${grouped(trade.fee)} ${trade.feeAsset}` : "–") },
+  { label: "Role", cell: (trade) => (trade.role === "maker" ? "Maker" : "Taker") },
+  { label: "Status", cell: (trade) => (trade.status === "busted" ? <span class="tag bad">Busted</span> : "Executed") },
+];
+
+/** One's own side of a fill: the taker's, or the other. Fees are taken from what one receives. */
+function sideOf(trade: Trade): Side {
+  if (trade.role === "maker") return trade.takerSide === "buy" ? "sell" : "buy";
+  return trade.takerSide;
+}
+
+/** Without the market, where only one is shown. */
+const shown = <T,>(columns: readonly Column<T>[], symbol: string | undefined): readonly Column<T>[] =>
+  symbol ? columns.filter((column) => column.label !== "Market") : columns;
+
+const of = <T extends { symbol: string }>(rows: readonly T[], symbol: string | undefined): readonly T[] =>
+  symbol ? rows.filter((row) => row.symbol === symbol) : rows;
+
+function Nobody({ what }: { what: string }) {
+  if (user.value === undefined || (user.value && !loaded.value)) return <>Loading</>;
+  if (user.value) return <>{what}</>;
+  return (
+    <>
+      <span>Your orders and balances appear here</span>
+      <a href={link("sign-in")}>Sign in</a>
+    </>
+  );
+}
+
+export function OpenOrders({ symbol }: { symbol?: string | undefined }) {
+  const [amended, setAmended] = useState<string | null>(null);
+  const rows = of(openOrders.value, symbol);
+  const order = amended === null ? undefined : rows.find((row) => row.orderId === amended);
+  const columns: Column<Order>[] = [
+    ...shown(COMMON, symbol),
+    { label: "Status", cell: statusWords },
+    {
+      label: "Deeds",
+      deeds: true,
+      cell: (row) => (
+        <div class="row">
+          {row.price && (
+            <button type="button" class="button small" onClick={() => setAmended(row.orderId)}>
+              Amend
+            </button>
+          )}
+          <button type="button" class="button small" onClick={() => void cancel(row)}>
+            Cancel
+          </button>
+        </div>
+      ),
+    },
+  ];
+  return (
+    <>
+      <Table caption="Open orders" columns={columns} rows={rows} name={(row) => row.orderId} empty={<Nobody what="No open orders" />} />
+      {order && <AmendDialog order={order} close={() => setAmended(null)} />}
+    </>
+  );
+}
+
+export function History({ symbol }: { symbol?: string | undefined }) {
+  return (
+    <Table caption="Order history" columns={shown(HISTORY, symbol)} rows={of(closedOrders.value, symbol)} name={(row) => row.orderId}
+      empty={<Nobody what="No orders yet" />} />
+  );
+}
+
+export function Fills({ symbol }: { symbol?: string | undefined }) {
+  return (
+    <Table caption="Fills" columns={shown(FILLS, symbol)} rows={of(newestFills.value, symbol)} name={(row) => row.tradeId}
+      empty={<Nobody what="No fills yet" />} />
+  );
+}
+
+async function cancel(order: Order): Promise<void> {
+  try {
+    takeOrder(await call<Order>("DELETE", `/api/orders/${order.orderId}`));
+  } catch (error) {
+    notify("bad", "Not cancelled", words(error));
+  }
+}
+
+/** Cancel all open orders, of one market or of all. */
+export async function cancelAll(symbol?: string): Promise<void> {
+  try {
+    const path = symbol ? `/api/orders?symbol=${symbol}` : "/api/orders";
+    const { data } = await call<{ data: Order[] }>("DELETE", path);
+    data.forEach(takeOrder);
+    notify("good", `${data.length} ${data.length === 1 ? "order" : "orders"} cancelled`);
+  } catch (error) {
+    notify("bad", "Not cancelled", words(error));
+  }
+}
+

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import type { Candle, Entry, Wallet } from "../src/api/types";
+import { parse } from "../src/money/decimal";
+import { balancesAt, curve, pricesAt } from "../src/portfolio/curve";
+
+const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute);
+const iso = (minute: number) => new Date(at(minute)).toISOString();
+const wallet = (balance: Record<string, string>): Wallet => ({ walletId: "w", userId: "u", name: "n", balance, available: balance, held: {}, version: 1 });
+const entry = (minute: number, ...lines: [string, string][]): Entry => ({
+  entryId: String(minute), time: iso(minute), kind: "trade", reference: "", reason: null,
+  lines: lines.map(([asset, amount]) => ({ asset, bucket: "available", amount })),
+});
+const candle = (minute: number, close: string): Candle => ({ start: iso(minute), open: close, high: close, low: close, close, volume: "0", quoteVolume: "0", trades: 0 });
+
+test("balances are walked backwards through the entries", () => {
+  const entries = [entry(5, ["USD", "1000.00"]), entry(15, ["USD", "-500.00"], ["BTC", "0.01"])];
+  const found = balancesAt(wallet({ USD: "500.00", BTC: "0.01" }), entries, [at(0), at(10), at(20)]);
+  expect(found.map((each) => [each.get("USD"), each.get("BTC")])).toEqual([
+    [0n, 0n],
+    [parse("1000"), 0n],
+    [parse("500"), parse("0.01")],
+  ]);
+});
+
+test("what moves between available and held changes nothing", () => {
+  const held: Entry = { ...entry(5), lines: [{ asset: "USD", bucket: "available", amount: "-10" }, { asset: "USD", bucket: "held", amount: "10" }] };
+  expect(balancesAt(wallet({ USD: "10" }), [held], [at(0)])[0]!.get("USD")).toBe(parse("10"));
+});
+
+test("a price is the last close, and there is none before the first", () => {
+  expect(pricesAt([candle(10, "60000"), candle(5, "50000")], [at(0), at(7), at(12)])).toEqual([null, parse("50000"), parse("60000")]);
+});
+
+test("the curve adds dollars and what the rest is worth", () => {
+  const entries = [entry(15, ["USD", "-500.00"], ["BTC", "0.01"])];
+  const points = curve(wallet({ USD: "500.00", BTC: "0.01" }), entries, new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]), [at(10), at(16), at(20)]);
+  expect(points.map((point) => point.value)).toEqual([parse("1000"), parse("1000"), parse("1100")]);
+});
