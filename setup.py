@@ -40,7 +40,7 @@ class BuildWithPage(build_py):
         try:
             build_page()
         except (OSError, subprocess.CalledProcessError) as error:
-            print(f"The page is not built: {error}. The API runs without it.", file=sys.stderr)
+            sys.stderr.write(f"The page is not built: {error}. The API runs without it.\n")
         super().run()
 
 

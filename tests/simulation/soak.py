@@ -60,7 +60,8 @@ class Soak:
             "totals": dict(self.total.totals),
             "faults": dict(self.total.faults),
             "branches": dict(self.total.branches),
-            "broken": [list(each) for each in self.broken],
+            # the first line says it; the rest names places of the machine
+            "broken": [[seed, said.partition("\n")[0]] for seed, said in self.broken],
         }
 
 

@@ -96,26 +96,30 @@ class SqliteConnection:
 
     def _begin(self) -> None:
         if not self._open:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._do("BEGIN IMMEDIATE")
             self._open = True
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         self._begin()
-        self._connection.execute("SAVEPOINT attempt")
+        self._do("SAVEPOINT attempt")
         try:
             yield
         except Exception:
-            self._connection.execute("ROLLBACK TO attempt")
+            self._do("ROLLBACK TO attempt")
             raise
-        self._connection.execute("RELEASE attempt")
+        self._do("RELEASE attempt")
+
+    def _do(self, text: str) -> None:
+        try:
+            self._connection.execute(text)
+        except LOST as error:
+            # whether it was done is not known
+            raise self._lost(error) from error
 
     def commit(self) -> None:
         if self._open:
-            try:
-                self._connection.execute("COMMIT")
-            except LOST as error:
-                raise self._lost(error) from error
+            self._do("COMMIT")
             self._open = False
 
     def _lost(self, error: apsw.Error) -> StorageFull | StorageBroken:
