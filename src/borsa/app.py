@@ -15,12 +15,10 @@ from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.feeds import Feed
+from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
-from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.http.own import OwnStream
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
@@ -269,19 +267,6 @@ def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
         )
 
 
-def channels(means: Means, edge: Edge) -> Channels:
-    """What of all services can be followed. Where a service has no door here, nothing."""
-    public: dict[str, Feed] = {}
-    own: dict[str, OwnStream] = {}
-    for service in SERVICES:
-        if service.name in means.doors:
-            feeds = service.feeds(means.doors[service.name])
-            public |= feeds.public
-            for name, each in feeds.own.items():
-                own[name] = OwnStream(name, service.name, each, edge)
-    return Channels(public, own)
-
-
 class Door:
     """What serves HTTP: who may come in, where questions go, and what is read."""
 
@@ -311,7 +296,7 @@ class Door:
             doors,
         )
         self.health.ready = True
-        return application(routes(), means, channels(means, edge))
+        return application(routes(), means, channels(SERVICES, means.doors, edge))
 
     def close(self) -> None:
         """No more requests."""

@@ -6,7 +6,7 @@ producer, which can be read also while nobody writes it.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import structlog
 
 from borsa.errors import Refused
 from borsa.requests import Request
+from borsa.runtime.broadcasts import SAID, Broadcasts
 from borsa.runtime.broker import Arrived, Broker
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.clock import Clock
@@ -36,9 +37,6 @@ ASK = "borsa.ask."
 REPLY = "borsa.reply."
 """The subject of replies, with the name of who asked and the number of the message behind."""
 
-SAID = "borsa.said."
-"""The subject of what a service says in passing, with its name behind."""
-
 ASKERS_MAX = 1_000
 """How many of those who asked are known; most of them have ended."""
 
@@ -47,9 +45,6 @@ LOOK_NS = 100_000_000
 
 SILENT_NS = 3_000_000_000
 """After how long without a word of a producer its log is looked at, and how often, in nanoseconds."""
-
-
-decode_said = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class _Asker:
@@ -123,7 +118,7 @@ class JetStreamBus:
         self._writers: dict[str, Writer] = {}
         self._consumers: dict[str, list[Writer]] = {}
         self._listeners: dict[str, list[Listener]] = {}
-        self._receivers: dict[str, list[Receiver]] = {}
+        self._broadcasts = Broadcasts(broker)
         self._sources: dict[str, _Source] = {}
         self._askers: dict[str, _Asker] = {}
         self._questions = Questions(
@@ -218,18 +213,10 @@ class JetStreamBus:
         self._listeners.setdefault(source, []).append(listener)
 
     def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
-        packed = self._encode(messages)
-        if len(packed) <= self._broker.payload_bytes_max:
-            self._broker.send(SAID + source, packed)
-        elif len(messages) > 1:
-            middle = len(messages) // 2
-            self.broadcast(source, messages[:middle])
-            self.broadcast(source, messages[middle:])
+        self._broadcasts.say(source, messages)
 
     def tune(self, source: str, receiver: Receiver) -> None:
-        if source not in self._receivers:
-            self._broker.subscribe(SAID + source)
-        self._receivers.setdefault(source, []).append(receiver)
+        self._broadcasts.tune(source, receiver)
 
     def flush(self) -> bool:
         """Hand over what was asked; False: a step that never has more to do."""
@@ -262,7 +249,7 @@ class JetStreamBus:
             else:
                 self._questions.told(self._language.decode(arrived.data))
         elif subject.startswith(SAID):
-            self._receive(subject.removeprefix(SAID), arrived.data)
+            self._broadcasts.take(subject.removeprefix(SAID), arrived.data)
         elif subject.startswith(LOG):
             self._hear(subject.removeprefix(LOG), arrived.data)
         else:
@@ -307,22 +294,10 @@ class JetStreamBus:
             found = self._askers[inbox] = _Asker(inbox, self._send)
         return found
 
-    def _miss(self, sources: Iterable[str]) -> None:
-        for receiver in [each for source in sources for each in self._receivers.get(source, ())]:
-            receiver.miss()
-
-    def _receive(self, source: str, data: bytes) -> None:
-        for message in decode_said(data):
-            for receiver in self._receivers.get(source, ()):
-                receiver.receive(message)
-
     # events ---------------------------------------------------------------------------------------------------------
 
     def _source(self, name: str) -> _Source:
-        found = self._sources.get(name)
-        if found is None:
-            found = self._sources[name] = _Source(self._ticks())
-        return found
+        return self._sources.get(name) or self._sources.setdefault(name, _Source(self._ticks()))
 
     def _hear(self, name: str, data: bytes) -> None:
         pack = decode_pack(data)
@@ -392,7 +367,7 @@ class JetStreamBus:
         """A producer has another writer, and may have another log: what is known of it is to be looked at again."""
         if source.epoch > 0:
             self._questions.restarted(name)
-            self._miss([name])
+            self._broadcasts.miss(name)
         source.epoch, source.announced = epoch, 0
         if name in self._logs:
             self._tails[name] = Tail(name, self._logs[name], self._fetch_max)
@@ -409,7 +384,7 @@ class JetStreamBus:
         if self._connections != self._broker.connections:
             self._connections = self._broker.connections
             self._questions.ask_again()
-            self._miss(self._receivers)
+            self._broadcasts.miss()
         for name, source in self._sources.items():
             silent = now - source.heard_at > SILENT_NS
             if silent or source.announced > source.heard:
