@@ -1,7 +1,7 @@
 """The composition root: the one file that names drivers and services, and wires them into a running exchange."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -15,17 +15,14 @@ from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.feeds import Feed
+from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
-from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.http.own import OwnStream
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
-from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
 from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
@@ -33,6 +30,7 @@ from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
 from borsa.runtime.vitals import DescribeProcess, Vitals
+from borsa.runtime.whole import make_whole
 from borsa.runtime.worker import EventBell, Step, Worker
 from borsa.runtime.writer import Writer
 from borsa.runtime.writers import Writers
@@ -215,72 +213,8 @@ def prepared(settings: Settings) -> dict[str, Database]:
 
 def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
-    there = [database for database in found.values() if database.exists()]
-    missing = [database for database in found.values() if database not in there]
-    for database in there:
-        database.migrate()
-    _check_complete(settings, there, missing)
-    for database in missing:
-        database.migrate()
-    _check_cursors(found)
+    make_whole(found, place(settings))
     return found
-
-
-def _check_complete(settings: Settings, there: Collection[Database], missing: Collection[Database]) -> None:
-    """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
-    killed while it made the databases, and goes on."""
-    if missing and not all(_is_untouched(database) for database in there):
-        lost = ", ".join(database.name for database in missing)
-        raise CantStart(f"{place(settings)} has lost the database of {lost}; restore all of one moment")
-
-
-def _is_untouched(database: Database) -> bool:
-    reader = database.reader()
-    try:
-        return newest(reader) == (0, 0) and not cursors(reader)
-    finally:
-        reader.close()
-
-
-def _check_cursors(found: Mapping[str, Database]) -> None:
-    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss. One
-    that has another event there than the one applied has gone on with another history."""
-    readers = readers_of(found)
-    try:
-        for name, reader in readers.items():
-            for cursor in cursors(reader).values():
-                _check_cursor(name, cursor, readers[cursor.source])
-    finally:
-        for reader in readers.values():
-            reader.close()
-
-
-def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
-    source, sequence = cursor.source, cursor.sequence
-    last = newest(log)[0]
-    if sequence > last:
-        raise CantStart(
-            f"{name} has applied {source}/{sequence}, but that log ends at {last}: "
-            f"{source} is older than the rest; restore all databases of one moment"
-        )
-    if not cursor.fits(event_at(lambda _, after: read_after(log, source, after, 1), source, sequence)):
-        raise CantStart(
-            f"{name} has applied another {source}/{sequence} than that log has: "
-            f"one of the two comes from another copy; restore all databases of one moment"
-        )
-
-
-def channels(means: Means, edge: Edge) -> Channels:
-    """What of all services can be followed. Where a service has no door here, nothing."""
-    public: dict[str, Feed] = {}
-    own: dict[str, OwnStream] = {}
-    for service in SERVICES:
-        if service.name in means.doors:
-            feeds = service.feeds(means.doors[service.name])
-            public |= feeds.public
-            for name, each in feeds.own.items():
-                own[name] = OwnStream(name, service.name, each, edge)
-    return Channels(public, own)
 
 
 class Door:
@@ -312,7 +246,7 @@ class Door:
             doors,
         )
         self.health.ready = True
-        return application(routes(), means, channels(means, edge), page(means))
+        return application(routes(), means, channels(SERVICES, means.doors, edge), page(means))
 
     def close(self) -> None:
         """No more requests."""
