@@ -4,9 +4,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /src
 COPY pyproject.toml setup.py constraints.txt README.md LICENSE ./
 COPY src ./src
+COPY web ./web
 RUN python -m venv /opt/borsa
 RUN /opt/borsa/bin/python -m pip install --no-cache-dir --constraint constraints.txt ".[cluster]"
-# fails where the kernel was not compiled
+# fails where the kernel was not compiled, or the page not built
+RUN test -e "$(/opt/borsa/bin/python -c 'from borsa.web import BUILT; print(BUILT)')/index.html"
 RUN /opt/borsa/bin/python -c "from borsa.matching import kernel_name; kernel_name('compiled')"
 
 FROM python:3.11-slim
