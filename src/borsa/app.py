@@ -231,6 +231,22 @@ def _check_cursors(found: Mapping[str, Database]) -> None:
             reader.close()
 
 
+def is_untouched(settings: Settings) -> bool:
+    """Did nothing happen here yet? So it is before the first start; CantStart."""
+    there = [database for database in databases(settings).values() if database.exists()]
+    return all(_is_untouched(database) for database in there)
+
+
+def latest_time(settings: Settings) -> int:
+    """When the last event of any log happened, in microseconds since 1970; 0 before the first."""
+    readers = readers_of({name: each for name, each in databases(settings).items() if each.exists()})
+    try:
+        return max((newest(reader)[1] for reader in readers.values()), default=0)
+    finally:
+        for reader in readers.values():
+            reader.close()
+
+
 class Door:
     """What serves HTTP: who may come in, where questions go, and what is read."""
 
@@ -314,6 +330,16 @@ class Exchange:
         self._worker.start()
         self._writers.start_background()
         return await self.door.open()
+
+    async def start_by_hand(self) -> Application:
+        """As `start`, but nothing happens beside the caller, who takes the `steps` of all writers until they are idle:
+        so an exchange runs on a clock that its caller sets."""
+        self._writers.recover()
+        return await self.door.open()
+
+    def steps(self) -> tuple[list[Step], list[Step]]:
+        """Of a turn of all writers, and of followers."""
+        return turn(self.writers), following(self.writers)
 
     async def stop(self) -> None:
         # the writers' last answers still go through the event loop
