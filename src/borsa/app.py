@@ -82,11 +82,11 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
     return [writers[name].step for name in FOLLOWERS if name in writers]
 
 
-def databases(settings: Settings) -> dict[str, Database]:
-    """The database of each service."""
+def databases(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
+    """The database of each service; not `durable` where nobody is told yet what is committed (PostgreSQL always is)."""
     if settings.database_url:
         return _on_postgres(settings)
-    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables, durable=durable) for each in SERVICES}
 
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
@@ -178,9 +178,9 @@ def _of(service: Service[Any], route: Route) -> Route:
     return msgspec.structs.replace(route, service=service.name)
 
 
-def prepared(settings: Settings) -> dict[str, Database]:
+def prepared(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
-    found = databases(settings)
+    found = databases(settings, durable=durable)
     _take_turn(settings)
     return complete(settings, found)
 
@@ -301,10 +301,17 @@ class Served(Protocol):
 class Exchange:
     """All six services in one process: one thread for the writers, HTTP on the caller's event loop."""
 
-    def __init__(self, settings: Settings, failed: Callable[[BaseException], None], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        failed: Callable[[BaseException], None],
+        clock: Clock | None = None,
+        *,
+        durable: bool = True,
+    ) -> None:
         self.settings = settings
         self._lock = locked(settings.folder)
-        found = prepared(settings)
+        found = prepared(settings, durable=durable)
         clock = clock or SystemClock()
         self._bus = EmbeddedBus(settings.fetch_events_max, readers_of(found))
         self._worker = Worker(clock, failed, EventBell())

@@ -55,7 +55,9 @@ def up(
 
 @cli.command()
 def demo(
-    url: Annotated[str, typer.Option(help="A running exchange; without it the one that BORSA_HOST and _PORT name")] = "",
+    url: Annotated[
+        str, typer.Option(help="A running exchange; without it the one that BORSA_HOST and _PORT name")
+    ] = "",
     parent: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> None:
     """Let simulated participants trade at a running exchange, until told to stop; they need its sandbox."""

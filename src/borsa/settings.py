@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "borsa"
     demo_orders_per_second: Annotated[
         int, _about("Orders, amendments and cancels of theirs in a second, at most"), Meta(ge=1, le=100)
-    ] = 6
+    ] = 3
     log_level: Annotated[Level, _about("debug logs every request")] = "info"
 
     # the edge

@@ -36,7 +36,8 @@ def run(settings: Settings, url: str, parent: int) -> int:
 def _address(url: str) -> str:
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and (parts.port or True):
+        # a port that is none is a ValueError
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return url
     raise Unwelcome(f"{url} is no address like http://127.0.0.1:8000")
 
@@ -63,9 +64,13 @@ def prepare(settings: Settings, say: Callable[[str, str], None]) -> None:
 def _make(settings: Settings, say: Callable[[str, str], None]) -> None:
     status = os.EX_SOFTWARE
     try:
-        with Progress(HOURS, "hours of a simulated day") as progress, contextlib.suppress(CantStart):
+        with Progress(HOURS, "hours of a simulated day") as progress:
             history.make(settings, say, progress.tell)
         status = os.EX_OK
+    except CantStart:
+        # why, the start that follows says
+        if history.is_unfinished(settings):
+            typer.echo(f"borsa: nobody but simulated participants ever used {settings.folder}", err=True)
     except Unwelcome as error:
         typer.echo(f"borsa: no simulated day: {error}", err=True)
     except BaseException:

@@ -84,7 +84,7 @@ class Past:
     """An exchange on a simulated clock: answers requests of the API, without a network."""
 
     def __init__(self, settings: Settings, clock: SimulatedClock, failed: Callable[[BaseException], None]) -> None:
-        self.exchange = app.Exchange(settings, failed, clock)
+        self.exchange = app.Exchange(settings, failed, clock, durable=False)
         self._application: Application
         self._turns = 0
 
@@ -139,7 +139,12 @@ class Past:
 
 def wanted(settings: Settings) -> bool:
     """Is there a history to be made, or one that was begun and not finished? CantStart."""
-    return (settings.folder / PLAN_FILE).exists() or app.is_untouched(settings)
+    return is_unfinished(settings) or app.is_untouched(settings)
+
+
+def is_unfinished(settings: Settings) -> bool:
+    """Was one begun, before anybody else could come in?"""
+    return (settings.folder / PLAN_FILE).exists()
 
 
 def make(
@@ -157,7 +162,7 @@ def make(
         # tried again it would be no better
         (settings.folder / PLAN_FILE).unlink()
         raise
-    # everything is on disk, or else it would not have been answered
+    # everything is on disk: the close of a database waits for it
     (settings.folder / PLAN_FILE).unlink()
     _sync(settings.folder)
 
@@ -208,7 +213,9 @@ class _Making:
         """All of it."""
         await self._past.open()
         try:
-            self._say("Simulated participants trade for a day before this exchange opens", self._past.exchange.first_password)
+            self._say(
+                "Simulated participants trade for a day before this exchange opens", self._past.exchange.first_password
+            )
             resumed = self._clock.now() > self._plan.began
             seed = f"{self._plan.seed} {self._clock.now()}" if resumed else self._plan.seed
             stage = Stage(self._past, seed)

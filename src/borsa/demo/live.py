@@ -25,8 +25,10 @@ AWAY_SECONDS: Final = 2
 CHANGES_MAX: Final = 2
 """Of a maker in a market, in a turn."""
 
-CHANCE_MAX: Final = 60_000
-"""Of an order of a noise trader in a market, in millionths: one in two seconds of all together."""
+ORDERS_SEEN_MAX: Final = 20
+TAKEN_PPM: Final = 25_000
+"""The chance of a noise trader's order in a market, for each order that there may be in a turn: with the clusters a
+third of them all."""
 
 
 class Remote:
@@ -73,7 +75,8 @@ async def _trade(settings: Settings, url: str, goes_on: Callable[[], bool], turn
 
 
 async def _turns(stage: Stage, settings: Settings, goes_on: Callable[[], bool], turns: int) -> None:
-    pace = Pace(settings.demo_orders_per_second, CHANGES_MAX, CHANCE_MAX * min(6, settings.demo_orders_per_second) // 6)
+    orders = settings.demo_orders_per_second
+    pace = Pace(orders, CHANGES_MAX, min(orders, ORDERS_SEEN_MAX) * TAKEN_PPM)
     done = 0
     before = time.monotonic_ns()
     while goes_on() and (not turns or done < turns):

@@ -1,4 +1,5 @@
-"""What the participants do: decisions of what each saw, and of chance from a seed. Prices in ticks, quantities in lots."""
+"""What the participants do: decided from what each saw, and from chance of a seed. Prices are in ticks, quantities in
+lots."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
@@ -116,9 +117,7 @@ class Maker:
             for order, price in zip(stale, missing, strict=False)
         ]
         moved += [Cancel(order.order_id) for order in stale[len(missing) :]]
-        moved += [
-            Place(self.symbol, side, price, self._size(wanted.index(price))) for price in missing[len(stale) :]
-        ]
+        moved += [Place(self.symbol, side, price, self._size(wanted.index(price))) for price in missing[len(stale) :]]
         return moved
 
     def _size(self, level: int) -> int:
