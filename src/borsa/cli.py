@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | demo | verify | explain | doctor | migrate | openapi | asyncapi | replay | bench."""
+"""The command line: borsa up, serve, demo, verify, explain, doctor, migrate, openapi, asyncapi, replay, bench."""
 
 import re
 import sys

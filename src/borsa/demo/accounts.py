@@ -111,7 +111,8 @@ class Account:
         found = await self._done("GET", f"/api/wallets/{self._wallet_id}")
         for asset, endowed in self._endowment.items():
             units = amount_units(found["balance"].get(asset, "0"))
-            while units * 2 < endowed:
+            lacking = units * 2 < endowed
+            while lacking and units < endowed:
                 drawn = min(endowed - units, FAUCET_UNITS_MAX)
                 body = {"asset": asset, "amount": amount_text(asset, drawn)}
                 await self._done("POST", f"/api/wallets/{self._wallet_id}/faucet", body)

@@ -25,10 +25,10 @@ AWAY_SECONDS: Final = 2
 CHANGES_MAX: Final = 2
 """Of a maker in a market, in a turn."""
 
-ORDERS_SEEN_MAX: Final = 20
 TAKEN_PPM: Final = 25_000
-"""The chance of a noise trader's order in a market, for each order that there may be in a turn: with the clusters a
-third of them all."""
+CHANCE_MAX: Final = 500_000
+"""The chance of a noise trader's order in a market, in millionths, for each order that there may be in a turn, and at
+most: with their clusters a third of all orders."""
 
 
 class Remote:
@@ -76,7 +76,7 @@ async def _trade(settings: Settings, url: str, goes_on: Callable[[], bool], turn
 
 async def _turns(stage: Stage, settings: Settings, goes_on: Callable[[], bool], turns: int) -> None:
     orders = settings.demo_orders_per_second
-    pace = Pace(orders, CHANGES_MAX, min(orders, ORDERS_SEEN_MAX) * TAKEN_PPM)
+    pace = Pace(orders, CHANGES_MAX, min(orders * TAKEN_PPM, CHANCE_MAX))
     done = 0
     before = time.monotonic_ns()
     while goes_on() and (not turns or done < turns):
