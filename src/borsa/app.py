@@ -23,6 +23,7 @@ from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
+from borsa.runtime.log import newest
 from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
@@ -30,7 +31,7 @@ from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
 from borsa.runtime.vitals import DescribeProcess, Vitals
-from borsa.runtime.whole import make_whole
+from borsa.runtime.whole import is_new, make_whole
 from borsa.runtime.worker import EventBell, Step, Worker
 from borsa.runtime.writer import Writer
 from borsa.runtime.writers import Writers
@@ -86,11 +87,11 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
     return [writers[name].step for name in FOLLOWERS if name in writers]
 
 
-def databases(settings: Settings) -> dict[str, Database]:
-    """The database of each service."""
+def databases(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
+    """The database of each service; not `durable` where nobody is told yet what is committed (PostgreSQL always is)."""
     if settings.database_url:
         return _on_postgres(settings)
-    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables, durable=durable) for each in SERVICES}
 
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
@@ -204,9 +205,9 @@ def _of(service: Service[Any], route: Route) -> Route:
     return msgspec.structs.replace(route, service=service.name)
 
 
-def prepared(settings: Settings) -> dict[str, Database]:
+def prepared(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
-    found = databases(settings)
+    found = databases(settings, durable=durable)
     _take_turn(settings)
     return complete(settings, found)
 
@@ -215,6 +216,22 @@ def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Databa
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
     make_whole(found, place(settings))
     return found
+
+
+def is_untouched(settings: Settings) -> bool:
+    """Did nothing happen here yet? So it is before the first start; CantStart."""
+    there = [database for database in databases(settings).values() if database.exists()]
+    return all(is_new(database) for database in there)
+
+
+def latest_time(settings: Settings) -> int:
+    """When the last event of any log happened, in microseconds since 1970; 0 before the first."""
+    readers = readers_of({name: each for name, each in databases(settings).items() if each.exists()})
+    try:
+        return max((newest(reader)[1] for reader in readers.values()), default=0)
+    finally:
+        for reader in readers.values():
+            reader.close()
 
 
 class Door:
@@ -280,10 +297,17 @@ class Served(Protocol):
 class Exchange:
     """All six services in one process: one thread for the writers, HTTP on the caller's event loop."""
 
-    def __init__(self, settings: Settings, failed: Callable[[BaseException], None], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        failed: Callable[[BaseException], None],
+        clock: Clock | None = None,
+        *,
+        durable: bool = True,
+    ) -> None:
         self.settings = settings
         self._lock = locked(settings.folder)
-        found = prepared(settings)
+        found = prepared(settings, durable=durable)
         clock = clock or SystemClock()
         self._bus = EmbeddedBus(settings.fetch_events_max, readers_of(found))
         self._worker = Worker(clock, failed, EventBell())
@@ -309,6 +333,16 @@ class Exchange:
         self._worker.start()
         self._writers.start_background()
         return await self.door.open()
+
+    async def start_by_hand(self) -> Application:
+        """As `start`, but nothing happens beside the caller, who takes the `steps` of all writers until they are idle:
+        so an exchange runs on a clock that its caller sets."""
+        self._writers.recover()
+        return await self.door.open()
+
+    def steps(self) -> tuple[list[Step], list[Step]]:
+        """Of a turn of all writers, and of followers."""
+        return turn(self.writers), following(self.writers)
 
     async def stop(self) -> None:
         # the writers' last answers still go through the event loop

@@ -23,12 +23,13 @@ def make_whole(found: Mapping[str, Database], place: str) -> None:
 def _check_complete(there: Collection[Database], missing: Collection[Database], place: str) -> None:
     """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
     killed while it made the databases, and goes on."""
-    if missing and not all(_is_untouched(database) for database in there):
+    if missing and not all(is_new(database) for database in there):
         lost = ", ".join(database.name for database in missing)
         raise CantStart(f"{place} has lost the database of {lost}; restore all of one moment")
 
 
-def _is_untouched(database: Database) -> bool:
+def is_new(database: Database) -> bool:
+    """Did nothing ever happen in it?"""
     reader = database.reader()
     try:
         return newest(reader) == (0, 0) and not cursors(reader)
