@@ -20,11 +20,11 @@ def test_an_admin_may_name_the_user_whose_things_are_listed(shared_exchange: Run
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_others_may_name_only_themselves(shared_exchange: Running, path: str) -> None:
-    ann, bob = shared_exchange.person(), shared_exchange.person()
-    assert ann.get(f"{path}?userId={ann.user_id}") == ann.get(path)
-    answer = ann.call("GET", f"{path}?userId={bob.user_id}")
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (403, "userId")
+def test_others_have_their_own_whomever_they_name(shared_exchange: Running, path: str) -> None:
+    ann, bob = shared_exchange.person(USD="1"), shared_exchange.person(USD="1")
+    own = ann.get(path)
+    assert ann.get(f"{path}?userId={ann.user_id}") == own
+    assert {each["userId"] for each in ann.get(f"{path}?userId={bob.user_id}")["data"]} <= {ann.user_id}
 
 
 def test_events_are_read_since_a_time(shared_exchange: Running) -> None:

@@ -61,6 +61,8 @@ def main() -> None:
                 with visiting(browser, running.url, size, theme) as visitor:
                     visitor.page.add_init_script("localStorage.setItem('borsa.interval', '1s')")
                     visitor.sign_in(name, password)
+                    # away from the chart, which would show its crosshair
+                    visitor.page.mouse.move(0, 0)
                     visitor.go(place.format(order=order))
                     visitor.page.wait_for_timeout(SETTLE_MS)
                     while visitor.page.locator(".notice").count():

@@ -38,7 +38,7 @@ def test_the_token_is_in_the_cookie_and_nowhere_else(browser: Browser) -> None:
     answer = browser.signed_in
     assert "refreshToken" not in answer.json()
     assert browser.http.cookies["borsa_refresh"] not in answer.text
-    assert attributes(answer) == {f"Path={REFRESH}", "Max-Age=2592000", "HttpOnly", "SameSite=Strict"}
+    assert attributes(answer) == {"Path=/api/users", "Max-Age=2592000", "HttpOnly", "SameSite=Strict"}
 
 
 def test_it_is_exchanged_for_the_next(browser: Browser) -> None:

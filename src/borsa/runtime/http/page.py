@@ -42,7 +42,7 @@ class PageQuery(msgspec.Struct, frozen=True):
 
 
 class OwnedQuery(PageQuery, frozen=True, rename="camel"):
-    """The query of a list of what users own; an admin, who sees all of it, may name one user."""
+    """The query of a list of what users own; an admin, who sees all of it, may name one user. Others have their own."""
 
     user_id: UserId | None = None
 

@@ -45,9 +45,9 @@ from borsa.services.users.wire import (
     user_reply,
 )
 
-REFRESH_PATH = "/api/users/refresh_token"
 REFRESH_COOKIE = "borsa_refresh"
-"""Sent to the one path above, by the page of this server only."""
+COOKIE_PATH = "/api/users"
+"""The cookie is sent to the account's own paths, by the page of this server only."""
 
 DAY_SECONDS = 24 * 60 * 60
 
@@ -109,7 +109,7 @@ def _answered(call: Call, tokens: Tokens, *, by_cookie: bool) -> Answered:
 
 
 def _cookie(call: Call, value: str, seconds: int) -> str:
-    return kept_cookie(REFRESH_COOKIE, value, REFRESH_PATH, seconds, encrypted=call.is_encrypted)
+    return kept_cookie(REFRESH_COOKIE, value, COOKIE_PATH, seconds, encrypted=call.is_encrypted)
 
 
 async def validate(call: Call, body: AccessToken) -> Validity:
@@ -133,7 +133,8 @@ async def validate(call: Call, body: AccessToken) -> Validity:
 async def logout(call: Call) -> Answered:
     """POST /api/users/logout"""
     await call.ask(CloseSession(session_id=signed_in(call).session_id))
-    return Answered(b"", 204, {"set-cookie": _cookie(call, "", 0)})
+    ended = {} if call.cookie(REFRESH_COOKIE) is None else {"set-cookie": _cookie(call, "", 0)}
+    return Answered(b"", 204, ended)
 
 
 async def list_public_keys(call: Call) -> Jwks:
@@ -299,7 +300,7 @@ ROUTES = (
     ),
     Route(
         "POST",
-        REFRESH_PATH,
+        "/api/users/refresh_token",
         refresh,
         "public",
         "Exchange a refresh token for the next tokens",
