@@ -1,7 +1,7 @@
 """The composition root: the one file that names drivers and services, and wires them into a running exchange."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -15,17 +15,15 @@ from borsa.runtime.bus import Bus, Origin
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.edge import Edge
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.feeds import Feed
+from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
-from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.http.own import OwnStream
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
 from borsa.runtime.link import Language
 from borsa.runtime.lock import locked
-from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
+from borsa.runtime.log import newest
 from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service
@@ -33,6 +31,7 @@ from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
 from borsa.runtime.vitals import DescribeProcess, Vitals
+from borsa.runtime.whole import is_new, make_whole
 from borsa.runtime.worker import EventBell, Step, Worker
 from borsa.runtime.writer import Writer
 from borsa.runtime.writers import Writers
@@ -88,11 +87,11 @@ def following(writers: Mapping[str, Writer]) -> list[Step]:
     return [writers[name].step for name in FOLLOWERS if name in writers]
 
 
-def databases(settings: Settings) -> dict[str, Database]:
-    """The database of each service."""
+def databases(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
+    """The database of each service; not `durable` where nobody is told yet what is committed (PostgreSQL always is)."""
     if settings.database_url:
         return _on_postgres(settings)
-    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables) for each in SERVICES}
+    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables, durable=durable) for each in SERVICES}
 
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
@@ -206,81 +205,33 @@ def _of(service: Service[Any], route: Route) -> Route:
     return msgspec.structs.replace(route, service=service.name)
 
 
-def prepared(settings: Settings) -> dict[str, Database]:
+def prepared(settings: Settings, *, durable: bool = True) -> dict[str, Database]:
     """The databases, brought to this version and found to belong together; CantStart when they don't."""
-    found = databases(settings)
+    found = databases(settings, durable=durable)
     _take_turn(settings)
     return complete(settings, found)
 
 
 def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
-    there = [database for database in found.values() if database.exists()]
-    missing = [database for database in found.values() if database not in there]
-    for database in there:
-        database.migrate()
-    _check_complete(settings, there, missing)
-    for database in missing:
-        database.migrate()
-    _check_cursors(found)
+    make_whole(found, place(settings))
     return found
 
 
-def _check_complete(settings: Settings, there: Collection[Database], missing: Collection[Database]) -> None:
-    """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
-    killed while it made the databases, and goes on."""
-    if missing and not all(_is_untouched(database) for database in there):
-        lost = ", ".join(database.name for database in missing)
-        raise CantStart(f"{place(settings)} has lost the database of {lost}; restore all of one moment")
+def is_untouched(settings: Settings) -> bool:
+    """Did nothing happen here yet? So it is before the first start; CantStart."""
+    there = [database for database in databases(settings).values() if database.exists()]
+    return all(is_new(database) for database in there)
 
 
-def _is_untouched(database: Database) -> bool:
-    reader = database.reader()
+def latest_time(settings: Settings) -> int:
+    """When the last event of any log happened, in microseconds since 1970; 0 before the first."""
+    readers = readers_of({name: each for name, each in databases(settings).items() if each.exists()})
     try:
-        return newest(reader) == (0, 0) and not cursors(reader)
-    finally:
-        reader.close()
-
-
-def _check_cursors(found: Mapping[str, Database]) -> None:
-    """A log that ends before what was applied of it has lost its end: nothing new may be written over the loss. One
-    that has another event there than the one applied has gone on with another history."""
-    readers = readers_of(found)
-    try:
-        for name, reader in readers.items():
-            for cursor in cursors(reader).values():
-                _check_cursor(name, cursor, readers[cursor.source])
+        return max((newest(reader)[1] for reader in readers.values()), default=0)
     finally:
         for reader in readers.values():
             reader.close()
-
-
-def _check_cursor(name: str, cursor: Cursor, log: Reader) -> None:
-    source, sequence = cursor.source, cursor.sequence
-    last = newest(log)[0]
-    if sequence > last:
-        raise CantStart(
-            f"{name} has applied {source}/{sequence}, but that log ends at {last}: "
-            f"{source} is older than the rest; restore all databases of one moment"
-        )
-    if not cursor.fits(event_at(lambda _, after: read_after(log, source, after, 1), source, sequence)):
-        raise CantStart(
-            f"{name} has applied another {source}/{sequence} than that log has: "
-            f"one of the two comes from another copy; restore all databases of one moment"
-        )
-
-
-def channels(means: Means, edge: Edge) -> Channels:
-    """What of all services can be followed. Where a service has no door here, nothing."""
-    public: dict[str, Feed] = {}
-    own: dict[str, OwnStream] = {}
-    for service in SERVICES:
-        if service.name in means.doors:
-            feeds = service.feeds(means.doors[service.name])
-            public |= feeds.public
-            for name, each in feeds.own.items():
-                own[name] = OwnStream(name, service.name, each, edge)
-    return Channels(public, own)
 
 
 class Door:
@@ -312,7 +263,7 @@ class Door:
             doors,
         )
         self.health.ready = True
-        return application(routes(), means, channels(means, edge), page(means))
+        return application(routes(), means, channels(SERVICES, means.doors, edge), page(means))
 
     def close(self) -> None:
         """No more requests."""
@@ -346,10 +297,17 @@ class Served(Protocol):
 class Exchange:
     """All six services in one process: one thread for the writers, HTTP on the caller's event loop."""
 
-    def __init__(self, settings: Settings, failed: Callable[[BaseException], None], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        failed: Callable[[BaseException], None],
+        clock: Clock | None = None,
+        *,
+        durable: bool = True,
+    ) -> None:
         self.settings = settings
         self._lock = locked(settings.folder)
-        found = prepared(settings)
+        found = prepared(settings, durable=durable)
         clock = clock or SystemClock()
         self._bus = EmbeddedBus(settings.fetch_events_max, readers_of(found))
         self._worker = Worker(clock, failed, EventBell())
@@ -375,6 +333,16 @@ class Exchange:
         self._worker.start()
         self._writers.start_background()
         return await self.door.open()
+
+    async def start_by_hand(self) -> Application:
+        """As `start`, but nothing happens beside the caller, who takes the `steps` of all writers until they are idle:
+        so an exchange runs on a clock that its caller sets."""
+        self._writers.recover()
+        return await self.door.open()
+
+    def steps(self) -> tuple[list[Step], list[Step]]:
+        """Of a turn of all writers, and of followers."""
+        return turn(self.writers), following(self.writers)
 
     async def stop(self) -> None:
         # the writers' last answers still go through the event loop

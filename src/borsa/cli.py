@@ -1,4 +1,4 @@
-"""The command line: borsa up | serve | verify | explain | doctor | migrate | migrate-data | backup | candles | ..."""
+"""The command line: borsa up | serve | demo | verify | explain | doctor | migrate | migrate-data | backup | ..."""
 
 import re
 import sys
@@ -46,12 +46,26 @@ def _options(
 
 @cli.command()
 def up(
-    no_demo: Annotated[bool, typer.Option("--no-demo", help="No simulated participants (there are none yet).")] = False,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="No simulated participants, as BORSA_DEMO=0.")] = False,
 ) -> None:
     """Run the whole exchange, in one process or a few, until it is told to stop."""
     from borsa.commands.up import run
 
-    sys.exit(run(settings.load()))
+    found = settings.load()
+    sys.exit(run(msgspec.structs.replace(found, demo=False) if no_demo else found))
+
+
+@cli.command()
+def demo(
+    url: Annotated[
+        str, typer.Option(help="A running exchange; without it the one that BORSA_HOST and _PORT name")
+    ] = "",
+    parent: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
+) -> None:
+    """Let simulated participants trade at a running exchange, until told to stop; they need its sandbox."""
+    from borsa.commands.demo import run
+
+    sys.exit(run(settings.load(), url, parent))
 
 
 class Part(StrEnum):

@@ -19,14 +19,16 @@ from borsa.runtime.broker import Broker
 from borsa.runtime.bus import Origin
 from borsa.runtime.clock import SystemClock
 from borsa.runtime.edge import Edge, Futures
+from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.jetstream import JetStreamBus, Take, Work
+from borsa.runtime.jetstream import JetStreamBus
 from borsa.runtime.lease import look
 from borsa.runtime.log import Recorded
 from borsa.runtime.postgres import take_turn
 from borsa.runtime.postgres_server import Server
+from borsa.runtime.producers import Take, Work
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database
 from borsa.runtime.vitals import DescribeProcess, Vitals
@@ -72,7 +74,7 @@ class Hatch:
         authenticator = Authenticator(edge, settings, clock)
         means = Means(edge, settings, authenticator, Limits(clock, settings), clock, self.health, app.facts(settings))
         own = [route for route in standard_routes(app.SERVICES) if route.path in OWN_ROUTES]
-        return application(own, means, app.channels(means, edge))
+        return application(own, means, channels(app.SERVICES, means.doors, edge))
 
 
 class Part:

@@ -46,6 +46,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _about("Processes of `borsa up`, 1 to 3; 0 is 3 where there is more than one core"), Meta(ge=0, le=3)
     ] = 0
     sandbox: Annotated[bool, _about("Users may take play money from the faucet")] = True
+    demo: Annotated[
+        bool, _about("Simulated participants trade in `borsa up`, with play money: not where the sandbox is off")
+    ] = True
+    demo_seed: Annotated[
+        str, _about("What their decisions come from: the same seed makes the same past"), Meta(max_length=100)
+    ] = "borsa"
+    demo_orders_per_second: Annotated[
+        int, _about("Orders, amendments and cancels of theirs in a second, at most"), Meta(ge=1, le=100)
+    ] = 3
     log_level: Annotated[Level, _about("debug logs every request")] = "info"
 
     # the edge

@@ -12,8 +12,8 @@ from nats.js.errors import NotFoundError
 
 from borsa.runtime.bus import Origin
 from borsa.runtime.inbox import Question
-from borsa.runtime.jetstream import Take, Work
 from borsa.runtime.log import Recorded
+from borsa.runtime.producers import Take, Work
 from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG_STREAM, Announced, decode_pack
 from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word

@@ -56,6 +56,7 @@ class Process(Reached):
         given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
         own = {"BORSA_DATA": str(folder), "BORSA_PORT": "0", "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD}
+        own["BORSA_DEMO"] = "0"
         self.environment = clean | own | given
         self.output: list[str] = []
         self._under = under

@@ -32,9 +32,9 @@ def own_folder() -> Iterator[Path]:
 def own_server(folder: Path) -> Iterator[Settings]:
     """A running exchange, and the settings that lead to it; stopped afterwards, after what it accepted is done."""
     settings = msgspec.structs.replace(
-        Settings(), data=str(folder), host="127.0.0.1", port=0, admin_password=secrets.token_urlsafe(24)
+        Settings(), data=str(folder), host="127.0.0.1", port=0, admin_password=secrets.token_urlsafe(24), demo=False
     )
-    with server_process(["borsa.cli", "up"], settings, ("data", "host", "port", "admin_password")) as served:
+    with server_process(["borsa.cli", "up"], settings, ("data", "host", "port", "admin_password", "demo")) as served:
         yield msgspec.structs.replace(settings, port=served.port)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -13,6 +14,7 @@ import typer
 import uvloop
 
 from borsa import app, divided
+from borsa.commands import demo
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
 from borsa.runtime import telemetry
@@ -29,6 +31,7 @@ def run(settings: Settings) -> int:
     begin(settings)
     try:
         kernel_name(settings.kernel)  # before anything is opened
+        demo.prepare(settings, say)
         tune()
         exchange = _exchange(settings)
     except (CantStart, NoSuchKernel) as error:
@@ -38,7 +41,8 @@ def run(settings: Settings) -> int:
         typer.echo(f"borsa: can't use the data folder {settings.folder}: {error.strerror}", err=True)
         return 1
     try:
-        uvloop.run(app.serve(exchange, lambda port: _say(exchange, port)))
+        with demo.invited(settings) as invite:
+            uvloop.run(app.serve(exchange, lambda port: _say(exchange, port, invite)))
     except CantStart as error:
         typer.echo(f"borsa: {error}", err=True)
         return 1
@@ -79,8 +83,9 @@ def tune() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _say(exchange: app.Exchange | divided.DividedExchange, port: int) -> None:
+def _say(exchange: app.Exchange | divided.DividedExchange, port: int, invite: Callable[[int], None]) -> None:
     say(f"Borsa is ready at http://{exchange.settings.host}:{port}", exchange.first_password)
+    invite(port)
 
 
 def say(text: str, password: str = "") -> None:

@@ -6,7 +6,7 @@ producer, which can be read also while nobody writes it.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,14 @@ import structlog
 
 from borsa.errors import Refused
 from borsa.requests import Request
+from borsa.runtime.broadcasts import SAID, Broadcasts
 from borsa.runtime.broker import Arrived, Broker
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.clock import Clock
 from borsa.runtime.inbox import Question
 from borsa.runtime.link import Asked, Language, Message, outcome_message
 from borsa.runtime.log import Recorded, Tail, newest
+from borsa.runtime.producers import Aside, Producer, here
 from borsa.runtime.questions import Questions
 from borsa.runtime.relay import LAST, LOG, Relay, decode_announced, decode_pack
 from borsa.runtime.store import Reader
@@ -36,9 +38,6 @@ ASK = "borsa.ask."
 REPLY = "borsa.reply."
 """The subject of replies, with the name of who asked and the number of the message behind."""
 
-SAID = "borsa.said."
-"""The subject of what a service says in passing, with its name behind."""
-
 ASKERS_MAX = 1_000
 """How many of those who asked are known; most of them have ended."""
 
@@ -47,9 +46,6 @@ LOOK_NS = 100_000_000
 
 SILENT_NS = 3_000_000_000
 """After how long without a word of a producer its log is looked at, and how often, in nanoseconds."""
-
-
-decode_said = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class _Asker:
@@ -67,27 +63,6 @@ class _Asker:
 
 MISSED_EVENTS_MAX = 100_000
 """Events of one reading of a log for listeners."""
-
-Work = Callable[[], Sequence[Recorded]]
-Take = Callable[[Sequence[Recorded]], None]
-Aside = Callable[[Work, Take], None]
-"""Does some work where nobody waits for it, and has what comes of it taken on the bus's own thread; nothing, where the
-work failed."""
-
-
-def _here(work: Work, take: Take) -> None:
-    take(work())
-
-
-class _Source:
-    """What is heard of a producer: how far, how far it says that its log goes, its newest writer's epoch, and when."""
-
-    __slots__ = ("announced", "epoch", "heard", "heard_at", "reading")
-
-    def __init__(self, now: int) -> None:
-        self.heard = self.announced = self.epoch = 0
-        self.reading = False
-        self.heard_at = now
 
 
 class JetStreamBus:
@@ -123,15 +98,15 @@ class JetStreamBus:
         self._writers: dict[str, Writer] = {}
         self._consumers: dict[str, list[Writer]] = {}
         self._listeners: dict[str, list[Listener]] = {}
-        self._receivers: dict[str, list[Receiver]] = {}
-        self._sources: dict[str, _Source] = {}
+        self._broadcasts = Broadcasts(broker)
+        self._sources: dict[str, Producer] = {}
         self._askers: dict[str, _Asker] = {}
         self._questions = Questions(
             self._ask, clock.ticks, settings.inbox_items_max, settings.ask_seconds_max, patient=patient
         )
         self._look_at = self._epoch = 0
         self._connections = broker.connections
-        self.aside: Aside = _here
+        self.aside: Aside = here
         """Where logs are read for listeners."""
 
     def on_ask(self, act: Callable[[], Any]) -> None:
@@ -218,18 +193,10 @@ class JetStreamBus:
         self._listeners.setdefault(source, []).append(listener)
 
     def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
-        packed = self._encode(messages)
-        if len(packed) <= self._broker.payload_bytes_max:
-            self._broker.send(SAID + source, packed)
-        elif len(messages) > 1:
-            middle = len(messages) // 2
-            self.broadcast(source, messages[:middle])
-            self.broadcast(source, messages[middle:])
+        self._broadcasts.say(source, messages)
 
     def tune(self, source: str, receiver: Receiver) -> None:
-        if source not in self._receivers:
-            self._broker.subscribe(SAID + source)
-        self._receivers.setdefault(source, []).append(receiver)
+        self._broadcasts.tune(source, receiver)
 
     def flush(self) -> bool:
         """Hand over what was asked; False: a step that never has more to do."""
@@ -262,7 +229,7 @@ class JetStreamBus:
             else:
                 self._questions.told(self._language.decode(arrived.data))
         elif subject.startswith(SAID):
-            self._receive(subject.removeprefix(SAID), arrived.data)
+            self._broadcasts.take(subject.removeprefix(SAID), arrived.data)
         elif subject.startswith(LOG):
             self._hear(subject.removeprefix(LOG), arrived.data)
         else:
@@ -307,22 +274,10 @@ class JetStreamBus:
             found = self._askers[inbox] = _Asker(inbox, self._send)
         return found
 
-    def _miss(self, sources: Iterable[str]) -> None:
-        for receiver in [each for source in sources for each in self._receivers.get(source, ())]:
-            receiver.miss()
-
-    def _receive(self, source: str, data: bytes) -> None:
-        for message in decode_said(data):
-            for receiver in self._receivers.get(source, ()):
-                receiver.receive(message)
-
     # events ---------------------------------------------------------------------------------------------------------
 
-    def _source(self, name: str) -> _Source:
-        found = self._sources.get(name)
-        if found is None:
-            found = self._sources[name] = _Source(self._ticks())
-        return found
+    def _source(self, name: str) -> Producer:
+        return self._sources.get(name) or self._sources.setdefault(name, Producer(self._ticks()))
 
     def _hear(self, name: str, data: bytes) -> None:
         pack = decode_pack(data)
@@ -347,13 +302,13 @@ class JetStreamBus:
             self._observe(name, source, events)
         source.heard = pack.last
 
-    def _observe(self, name: str, source: _Source, events: Sequence[Recorded]) -> None:
+    def _observe(self, name: str, source: Producer, events: Sequence[Recorded]) -> None:
         fresh = [each for each in events if each.sequence > source.heard]
         for listener in self._listeners.get(name, ()):
             if fresh and listener.is_listening():
                 listener.observe(fresh)
 
-    def _read(self, name: str, source: _Source, last: int) -> None:
+    def _read(self, name: str, source: Producer, last: int) -> None:
         """What listeners missed, from the log, up to a sequence that it is known to have, or to its end."""
         if not source.reading:
             source.reading = True
@@ -367,7 +322,7 @@ class JetStreamBus:
             found += events
         return found
 
-    def _take_missed(self, name: str, source: _Source, events: Sequence[Recorded]) -> None:
+    def _take_missed(self, name: str, source: Producer, events: Sequence[Recorded]) -> None:
         source.reading = False
         if events:
             self._observe(name, source, events)
@@ -388,11 +343,11 @@ class JetStreamBus:
             self._take_over(name, source, announced.epoch)
         source.announced = max(source.announced, announced.last)
 
-    def _take_over(self, name: str, source: _Source, epoch: int) -> None:
+    def _take_over(self, name: str, source: Producer, epoch: int) -> None:
         """A producer has another writer, and may have another log: what is known of it is to be looked at again."""
         if source.epoch > 0:
             self._questions.restarted(name)
-            self._miss([name])
+            self._broadcasts.miss(name)
         source.epoch, source.announced = epoch, 0
         if name in self._logs:
             self._tails[name] = Tail(name, self._logs[name], self._fetch_max)
@@ -409,14 +364,14 @@ class JetStreamBus:
         if self._connections != self._broker.connections:
             self._connections = self._broker.connections
             self._questions.ask_again()
-            self._miss(self._receivers)
+            self._broadcasts.miss()
         for name, source in self._sources.items():
             silent = now - source.heard_at > SILENT_NS
             if silent or source.announced > source.heard:
                 source.heard_at = now if silent else source.heard_at
                 self._catch_up(name, source)
 
-    def _catch_up(self, name: str, source: _Source) -> None:
+    def _catch_up(self, name: str, source: Producer) -> None:
         for writer in self._consumers.get(name, ()):
             writer.hear_of(name)
         if any(each.is_listening() for each in self._listeners.get(name, ())):

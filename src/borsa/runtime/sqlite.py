@@ -60,15 +60,16 @@ class SqliteReader:
 
 
 class SqliteConnection:
-    """The connection of the single writer."""
+    """The connection of the single writer. `durable`: a commit waits for the disk; else only checkpoints and the close
+    do, so that what is lost with the machine is the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._connection = apsw.Connection(str(path))
         self._connection.set_busy_timeout(BUSY_MS)
         self._open = False
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
+            "synchronous=FULL" if durable else "synchronous=NORMAL",
             "foreign_keys=ON",
             f"cache_size=-{CACHE_KIB}",
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
@@ -159,8 +160,9 @@ class SqliteConnection:
 class SqliteDatabase:
     """One service's file."""
 
-    def __init__(self, name: str, folder: Path, metadata: sa.MetaData) -> None:
+    def __init__(self, name: str, folder: Path, metadata: sa.MetaData, *, durable: bool = True) -> None:
         self.name = name
+        self._durable = durable
         self.path = folder / f"{name}.db"
         self._metadata = metadata
 
@@ -194,7 +196,7 @@ class SqliteDatabase:
             raise CantStart(f"{log} is damaged, and {lost} commits behind the damage are lost; restore a copy")
 
     def connect(self) -> SqliteConnection:
-        return SqliteConnection(self.path)
+        return SqliteConnection(self.path, durable=self._durable)
 
     def reader(self) -> SqliteReader:
         return SqliteReader(self.path)

@@ -43,10 +43,15 @@ class Vault:
 @lru_cache(maxsize=16)
 def vault_in(folder: Path, key_file: str) -> Vault:
     """The vault of a key file in a data folder; the key is made at the first call."""
+    return Vault(key_in(folder, key_file))
+
+
+def key_in(folder: Path, key_file: str) -> bytes:
+    """The key of a file in a data folder, made at the first call."""
     path = folder / key_file
     if not path.exists():
         _make_key(path)
-    return Vault(path.read_bytes())
+    return path.read_bytes()
 
 
 def _make_key(path: Path) -> None:

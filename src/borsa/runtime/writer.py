@@ -339,8 +339,7 @@ class Writer:
                 self._session.commit()
         self._tx.committed(events)
         asked, self._asked = self._asked, []
-        if self._tx.broadcasts:
-            # first: who hears an event or an answer, and looks, sees what belongs to it
+        if self._tx.broadcasts:  # first: who hears an event or an answer, and looks, sees what belongs to it
             self._bus.broadcast(self.service.name, self._tx.broadcasts)
         if events:
             self._bus.publish(self.service.name, events)
