@@ -266,7 +266,7 @@ def test_brackets_in_a_query_are_no_list(stage: Stage) -> None:
 # the address and the headers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/nothing", "/api/orders/1/2/3", "/openapi.yaml", "/healthz/"])
+@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/orders/1/2/3", "/openapi.yaml", "/healthz/"])
 def test_an_unknown_address_is_a_404_with_a_problem(stage: Stage, path: str) -> None:
     assert problem(stage.running.http.get(path), 404)["code"] == "not_found"
 
