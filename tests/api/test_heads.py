@@ -94,10 +94,12 @@ def test_what_stands_in_a_body_is_no_further_request(shared_exchange: Running) -
     assert (answer.count(b"HTTP/1.1 "), b"BTC-USD" in answer) == (1, False)
 
 
-@pytest.mark.parametrize("upgrade", [b"websocket", b"h2c"])
-def test_nothing_is_upgraded(shared_exchange: Running, upgrade: bytes) -> None:
+@pytest.mark.parametrize(
+    ("upgrade", "status"), [(b"websocket", b"400 Bad Request"), (b"h2c", b"200 OK")], ids=["websocket", "h2c"]
+)
+def test_nothing_but_a_whole_handshake_is_upgraded(shared_exchange: Running, upgrade: bytes, status: bytes) -> None:
     answer = said(shared_exchange, GET + b"connection: upgrade, close\r\nupgrade: " + upgrade + b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status + b"\r\n")
 
 
 @pytest.mark.parametrize(

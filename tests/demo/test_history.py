@@ -16,6 +16,7 @@ import msgspec
 from borsa.commands import verify
 from borsa.demo import history
 from tests.demo.conftest import HOUR, SYMBOLS, made, settings_of
+from tests.support.postgres import Postgres
 from tests.support.running import Running
 
 
@@ -84,6 +85,8 @@ def test_killed_in_the_middle_it_goes_on_and_is_not_made_twice(tmp_path: Path) -
         child.wait(30)
     before = trades(tmp_path)
     plan = msgspec.json.decode((tmp_path / history.PLAN_FILE).read_bytes())
+    plan["ends"] -= HOUR // 2 * 1_000_000  # as if the next start were half an hour later
+    (tmp_path / history.PLAN_FILE).write_bytes(msgspec.json.encode(plan))
     assert history.wanted(settings_of(tmp_path))
 
     made(tmp_path, 24 * HOUR)  # however long another one would be
@@ -93,6 +96,9 @@ def test_killed_in_the_middle_it_goes_on_and_is_not_made_twice(tmp_path: Path) -
     times = rows(tmp_path, "trades", "SELECT min(executed_at), max(executed_at) FROM trades")[0]
     assert plan["began"] <= times[0] < times[1] <= plan["ends"] + 180 * 1_000_000
     assert rows(tmp_path, "users", "SELECT count(*) FROM users") == [(6,)]
+    # each turn at its own time: none was made again at the time of the kill
+    crowded = rows(tmp_path, "trades", "SELECT max(n) FROM (SELECT count(*) AS n FROM trades GROUP BY executed_at)")
+    assert crowded[0][0] < 100
     assert verify.run(settings_of(tmp_path), None) == 0
     assert not history.wanted(settings_of(tmp_path))
 
@@ -101,3 +107,12 @@ def test_an_exchange_that_somebody_used_gets_no_past(tmp_path: Path) -> None:
     with Running(tmp_path) as running:
         running.person()
     assert not history.wanted(settings_of(tmp_path))
+
+
+def test_on_postgresql_there_is_a_past_too(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.database() as url:
+        settings = made(tmp_path, HOUR // 6, database_url=url)
+        assert verify.run(settings, None) == 0
+        assert not history.wanted(settings)
+        found = postgres.run("SELECT DISTINCT symbol FROM trades.trades", database=url.rpartition("/")[2])
+    assert {symbol for (symbol,) in found} == SYMBOLS

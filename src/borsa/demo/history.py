@@ -220,18 +220,19 @@ class _Making:
             seed = f"{self._plan.seed} {self._clock.now()}" if resumed else self._plan.seed
             stage = Stage(self._past, seed)
             await self._past.settled(stage.enter(key_in(self._settings.folder, KEY_FILE)))
-            await self._play(stage, Random(f"{seed} turns"))  # noqa: S311 - a game, no secret  # nosec B311
+            # a game, no secret
+            await self._play(stage, Random(f"{seed} turns"))  # noqa: S311  # nosec B311
         finally:
             await self._past.exchange.stop()
 
-    async def _play(self, stage: Stage, random: Random) -> None:
+    async def _play(self, stage: Stage, chance: Random) -> None:
         late = min(LATE_TURNS * LATE_SECONDS, (self._plan.ends - self._plan.began) // SECOND // 4)
         while self._clock.now() < self._plan.ends:
             if os.getppid() != self._parent:
                 os._exit(os.EX_UNAVAILABLE)  # whoever waits for it is gone; the next start goes on
             is_early = self._plan.ends - self._clock.now() > late * SECOND
             pace, average = (EARLY, EARLY_SECONDS) if is_early else (LATE, LATE_SECONDS)
-            passed = average * SECOND * (500 + random.randrange(1_000)) // 1_000
+            passed = average * SECOND * (500 + chance.randrange(1_000)) // 1_000
             self._clock.move_to(self._clock.now() + passed)
             await self._past.settled(stage.turn(passed, pace))
             self._done((self._clock.now() - self._plan.began) // (3_600 * SECOND))

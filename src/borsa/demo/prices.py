@@ -100,6 +100,6 @@ class Prices:
             self._fair[symbol] = max(home // 20, fair + fair * move // BILLION + pull)
 
 
-def _normal(random: Random) -> int:
+def _normal(chance: Random) -> int:
     """Nearly normal, of mean 0 and deviation SIGMA."""
-    return sum(random.randrange(2_001) for _ in range(12)) - 12_000
+    return sum(chance.randrange(2_001) for _ in range(12)) - 12_000

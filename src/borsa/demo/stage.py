@@ -58,7 +58,8 @@ class Stage:
     """Everybody who takes part, in every shipped market that is there."""
 
     def __init__(self, exchange: Exchange, seed: str) -> None:
-        self.prices = Prices(Random(f"{seed} prices"))  # noqa: S311 - a game, no secret  # nosec B311
+        # a game, no secret
+        self.prices = Prices(Random(f"{seed} prices"))  # noqa: S311  # nosec B311
         self._exchange = exchange
         self._seed = seed
         self._turns = 0
@@ -101,7 +102,8 @@ class Stage:
         self._momentum = [Momentum(symbol, SIZES[symbol], REACH_PPM, LOADS[symbol] // 4) for symbol in self._markets]
 
     def _random(self, symbol: str, who: str) -> Random:
-        return Random(f"{self._seed} {symbol} {who}")  # noqa: S311 - a game, no secret  # nosec B311
+        # a game, no secret
+        return Random(f"{self._seed} {symbol} {who}")  # noqa: S311  # nosec B311
 
     async def _look(self) -> None:
         doing: list[Any] = [account.look() for account in self._accounts]
