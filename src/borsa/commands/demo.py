@@ -98,5 +98,6 @@ def invited(settings: Settings) -> Iterator[Callable[[int], None]]:
 
 def _reachable(host: str) -> str:
     """Of the address that is listened on: one that leads there."""
+    # where everybody may reach it, this machine does, too
     found = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # nosec B104
     return f"[{found}]" if ":" in found else found
