@@ -1,6 +1,9 @@
 """Simulated participants at a running exchange, as `borsa up` and `borsa demo` bring them."""
 
+import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,4 +125,8 @@ def test_participants_end_with_an_exchange_that_is_killed(past: Path, tmp_path: 
     with Process(tmp_path / "data", demo="1") as process:
         (guest,) = until(lambda: process.children()[len(process.parts) :], "the participants")
         process.kill()
-        until(lambda: not Path(f"/proc/{guest}").exists(), "the end of the participants")
+        try:
+            until(lambda: not Path(f"/proc/{guest}").exists(), "the end of the participants")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(guest, signal.SIGKILL)
