@@ -109,7 +109,7 @@ def test_up_brings_participants_and_takes_them_along(past: Path, tmp_path: Path)
     with Process(tmp_path / "data", demo="1", demo_orders_per_second="20") as process:
         until(lambda: any("--no-demo" in line for line in process.output), "a word about the participants")
         began = newest_trade(process.http)
-        until(lambda: newest_trade(process.http) != began, "a trade")
+        until(lambda: newest_trade(process.http) != began, "a trade", 60)
         guests = process.children()[len(process.parts) :]
         assert len(guests) == 1
         assert process.stop() == 0
