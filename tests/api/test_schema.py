@@ -102,6 +102,10 @@ def has_tuples(call: str) -> bool:
     return reply is not None and b"prefixItems" in msgspec.json.encode(msgspec.json.schema(reply))
 
 
+JUDGED_ONE_BY_ONE = {"POST /api/orders/batch"}
+"""Whatever is wrong with one of many is said in its place, in an answer that is 200."""
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("who", ["user", "admin"])
 @pytest.mark.parametrize("call", OPERATIONS)
@@ -114,7 +118,7 @@ def test_a_call_answers_as_the_document_says(
         return  # there is nothing to get wrong
     # parameters that are not known are ignored, so a query that is "wrong" may be right
     checks = [each for each in CHECKS if each is not response_schema_conformance or not has_tuples(call)]
-    if wrong and operation.body:
+    if wrong and operation.body and call not in JUDGED_ONE_BY_ONE:
         checks.append(negative_data_rejection)
     headers = caller_of(stage, who, call).headers
     there = ids.get(kind_of(operation.path), "")

@@ -1,5 +1,6 @@
 """axe finds nothing serious in the main views, in both themes, wide and narrow; nothing is wider than the screen."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,18 @@ AXE = "axe.run(document, { resultTypes: ['violations'] })"
 
 
 @pytest.fixture(scope="module")
-def busy(shared_exchange: Running) -> Person:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all views: what is left open in it would be in the way of others."""
+    with Running(tmp_path_factory.mktemp("views") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def busy(running: Running) -> Person:
     """An admin with orders, fills, money and messages."""
-    admin = shared_exchange.admin()
+    admin = running.admin()
     admin.fund(admin, USD="1000000", BTC="5")
-    seller = shared_exchange.person(BTC="5")
+    seller = running.person(BTC="5")
     for price in ("40000.00", "40010.00", "40020.00"):
         seller.order("sell", "0.1", price)
     admin.order("buy", "0.15", "40010.00")
@@ -34,11 +42,11 @@ def busy(shared_exchange: Running) -> Person:
 
 @pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["wide dark", "narrow light"])
 def test_nothing_serious_is_found(
-    browser: Browser, shared_exchange: Running, busy: Person, size: tuple[int, int], theme: Theme
+    browser: Browser, running: Running, busy: Person, size: tuple[int, int], theme: Theme
 ) -> None:
     expect.set_options(timeout=PATIENCE_MS)
     script = Path(installed("axe-core/axe.min.js")).read_text()
-    with visiting(browser, shared_exchange.url, size, theme) as visitor:
+    with visiting(browser, running.url, size, theme) as visitor:
         visitor.go("sign-in")
         found = serious(visitor, script, "sign-in")
         visitor.sign_in(busy.name, ADMIN_PASSWORD)

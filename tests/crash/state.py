@@ -21,9 +21,9 @@ _RANDOM = (
     (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<time>"),
 )
 
-OF_COMMITS = {"log", "cursors", "answers", "seals", "snapshots", "snapshot_pieces"}
-"""Tables that tell how the work was shared out between commits, which is as it comes. Of the logs the events are
-compared, and the seals say the same as what they seal."""
+OF_COMMITS = {"log", "cursors", "answers", "seals", "snapshots", "snapshot_pieces", "candles"}
+"""Tables that tell how the work was shared out between commits or over time, which is as it comes. Of the logs the
+events are compared, the seals say the same as what they seal, and candles follow from trades."""
 
 AS_IT_COMES = {"time", "sequence", "entry_id", "line", "digest", "hash", "verifier", "webhook_secret", "origin"}
 """Columns with times, numbers of what several did at once, and chance; `*_at` too."""

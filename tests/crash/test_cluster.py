@@ -105,7 +105,8 @@ def test_a_standby_takes_over_from_one_that_is_killed(cluster: Cluster, name: st
         cluster.processes[name].kill()
         cluster.replace(standby.works(TAKEOVER_SECONDS))
         assert httpx.get(f"{standby.url}/readyz").status_code == 200
-        assert buyer.order("buy", "1", "50000")["status"] == "filled"
+        bought = buyer.order("buy", "1", "50000")["orderId"]
+        until(lambda: buyer.get(f"/api/orders/{bought}")["status"] == "filled", "the trades")
         until(lambda: seller.get(f"/api/orders/{sold['orderId']}")["status"] == "filled", "the fill")
         seller.order("sell", "0.5", "50001")
         until(lambda: [books_of(each) for each in cluster.gateways] == [stream.books["book:BTC-USD"].levels()] * 2)
