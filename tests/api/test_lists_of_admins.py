@@ -9,8 +9,8 @@ LISTS = ["/api/orders", "/api/trades", "/api/wallets", "/api/notifications"]
 
 def test_an_admin_may_name_the_user_whose_things_are_listed(shared_exchange: Running) -> None:
     admin, ann, bob = shared_exchange.admin(), shared_exchange.person(USD="100"), shared_exchange.person(BTC="1")
-    ann.order("buy", "0.001", "40000.00")
-    bob.order("sell", "0.001", "40000.00", orderType="limit")
+    ann.order("buy", "0.001", "50000.00")
+    bob.order("sell", "0.001", "50000.00", orderType="limit")
     for person in (ann, bob):
         wallets = admin.get(f"/api/wallets?userId={person.user_id}")["data"]
         assert [wallet["walletId"] for wallet in wallets] == [person.wallet_id]
