@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from borsa.errors import Refused
-from borsa.runtime.feeds import Channel, Feed, no_such_channel
+from borsa.runtime.feeds import Channel, Feed, OwnChanged, no_such_channel
 from borsa.runtime.http.fanout import Fanout
-from borsa.runtime.http.own import OwnStream
+from borsa.runtime.http.own import OwnChannel, OwnStream
 from borsa.runtime.identity import Identity
 
 
@@ -30,6 +30,10 @@ class Channels:
             return await self._open(name, identity)
         except Refused as refused:
             raise Refused(refused.code, refused.detail, field="channels", channel=name[:60]) from None
+
+    async def missed(self, channel: OwnChannel, after: int) -> tuple[int, list[OwnChanged]]:
+        """Where an own channel is, and what happened on it after a sequence. Refused: as `OwnStream.missed`."""
+        return await self.own[channel.name].missed(channel, after)
 
     async def _open(self, name: str, identity: Identity | None) -> Channel:
         kind, *words = name.split(":")

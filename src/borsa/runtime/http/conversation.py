@@ -9,7 +9,7 @@ from borsa.errors import Refused
 from borsa.money import UNITS_MAX
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import encode
-from borsa.runtime.feeds import Channel
+from borsa.runtime.feeds import Channel, OwnChanged
 from borsa.runtime.http.call import Means, address_of
 from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.endpoint import Receive, Scope
@@ -222,12 +222,10 @@ class Conversation:
                 self.push(framed(encode(message)))
             self._follow(channel, until)
 
-    async def _missed(self, channel: Channel, after: int) -> tuple[int, list[Any]]:
-        if not isinstance(channel, OwnChannel) or self._identity is None:
+    async def _missed(self, channel: Channel, after: int) -> tuple[int, list[OwnChanged]]:
+        if not isinstance(channel, OwnChannel):
             raise Refused("invalid_request", "Only own channels go on after a sequence", field="after")
-        until = channel.position
-        stream = self._offered.own[channel.name]
-        return until, await stream.missed(channel, after, until)
+        return await self._offered.missed(channel, after)
 
     def _follow(self, channel: Channel, after: int | None) -> None:
         self._channels[channel.name] = channel

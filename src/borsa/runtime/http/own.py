@@ -181,8 +181,10 @@ class OwnStream:
                 self._rows = self._own.since(position)
             return channel
 
-    async def missed(self, channel: OwnChannel, after: int, until: int) -> list[OwnChanged]:
-        """What happened from a sequence until another one. Refused: too_far_back, invalid_request, overloaded."""
+    async def missed(self, channel: OwnChannel, after: int) -> tuple[int, list[OwnChanged]]:
+        """Where the channel is, and what happened from a sequence until there. Refused: too_far_back, invalid_request,
+        overloaded."""
+        until = channel.position
         if after > until:
             raise Refused("invalid_request", f"{self.name} is at {until}", field="after")
         changed: dict[str, int] = {}
@@ -197,7 +199,7 @@ class OwnStream:
                     changed[subject] = sequence
             await asyncio.sleep(0)
         found = await self._read(self._messages, [(channel, changed)])
-        return found[channel]
+        return until, found[channel]
 
     async def _rows_since(self, after: int) -> AsyncIterator[list[Row]]:
         """Page by page."""

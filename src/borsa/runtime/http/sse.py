@@ -116,7 +116,7 @@ class EventStreams:
         if len(own) > 1:
             raise Refused("invalid_request", "One own channel a stream: an event has one id", field="channels")
         reader = EventStream(self._means, identity, "".join(own))
-        for channel, missed in [(each, await self._missed(each, headers, identity)) for each in channels]:
+        for channel, missed in [(each, await self._missed(each, headers)) for each in channels]:
             for message in missed[1] if missed else ():
                 reader.push(reader.framed(channel.name, message.sequence, encode(message)))
             self._channels.fanout.follow(channel, reader, None if missed is None else missed[0])
@@ -152,18 +152,14 @@ class EventStreams:
             raise Refused("invalid_request", "Name channels, separated by commas", field="channels")
         return [await self._channels.open(name, identity) for name in names]
 
-    async def _missed(
-        self, channel: Channel, headers: Mapping[bytes, bytes], identity: Identity | None
-    ) -> tuple[int, list[OwnChanged]] | None:
+    async def _missed(self, channel: Channel, headers: Mapping[bytes, bytes]) -> tuple[int, list[OwnChanged]] | None:
         """What an own channel is to say first, and up to where that is; None where it begins with a snapshot."""
         last = headers.get(b"last-event-id", b"")
-        if not isinstance(channel, OwnChannel) or identity is None or not last:
+        if not isinstance(channel, OwnChannel) or not last:
             return None
         if not last.isdigit() or int(last) > UNITS_MAX:
             raise Refused("invalid_request", "It is no id of an event", field="Last-Event-ID")
-        stream = self._channels.own[channel.name]
-        until = channel.position
-        return until, await stream.missed(channel, int(last), until)
+        return await self._channels.missed(channel, int(last))
 
 
 async def _until_gone(receive: Receive, reader: EventStream) -> None:
