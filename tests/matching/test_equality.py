@@ -1,6 +1,7 @@
 """The compiled kernel is the naive one, byte for byte: on streams that Hypothesis makes up, on numbers at the edge of
 what 64 bits hold, on snapshots that nobody packed; and it bears loads that the naive one is too slow for."""
 
+import os
 import struct
 import threading
 from collections.abc import Callable
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.skipif(kernel_name() != "compiled", reason="nothing was
 
 LARGEST = 2**63 - 1
 HEAD_BYTES, BOOK_BYTES, DIGEST_BYTES = 12, 20, 32
+
+EXAMPLES = 75 if "ASAN_OPTIONS" in os.environ else 300
+"""Under the sanitizer (test_memory.py) each takes four times as long, most of it in the naive kernel."""
 
 ids = st.integers(1, 12) | st.sampled_from([0, 2**31, 2**32 + 1, 2**63, 2**64 - 1])
 owners = st.integers(0, 3) | st.just(2**64 - 1)
@@ -88,7 +92,7 @@ def assert_same(naive: Kernel, compiled: Kernel) -> None:
         assert compiled.state(market) == naive.state(market)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.lists(commands, max_size=25), max_size=6))
 def test_any_commands_give_the_same_bytes_and_the_same_state(batches: list[list[bytes]]) -> None:
     naive, compiled = pair()
