@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import structlog
 
 from borsa import app
-from borsa.errors import Refused
-from borsa.requests import DescribeAccess
+from borsa.errors import CantStart, Refused
+from borsa.requests import AssignMarkets, DescribeAccess
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.broker import Broker
 from borsa.runtime.bus import Origin
@@ -29,11 +30,14 @@ from borsa.runtime.log import Recorded
 from borsa.runtime.postgres import take_turn
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.producers import Take, Work
+from borsa.runtime.shards import shards_of
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database
 from borsa.runtime.vitals import DescribeProcess, Vitals
 from borsa.runtime.worker import EventBell, Worker
 from borsa.runtime.writers import Writers
+from borsa.services.orders.assigning import shard_for
+from borsa.services.orders.store import shard_of_markets
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -87,7 +91,7 @@ class Part:
         self.settings = settings
         self.door = Hatch(self._look)
         self._name = name
-        self._service = next(service for service in app.SERVICES if service.name == name)
+        self._service = next(service for service in app.services(settings) if service.name == name)
         self._die = die
         self._begun = begun
         self._clock = SystemClock()
@@ -167,6 +171,57 @@ class Part:
         writers.close()
 
 
+# the markets of a shard --------------------------------------------------------------------------------------------
+
+
+class _Answer:
+    """What is asked before there is a service to ask it."""
+
+    def __init__(self) -> None:
+        self.outcome: Any = None
+
+    def deliver(self, outcomes: Sequence[tuple[Any, Any]]) -> None:
+        """Take it."""
+        ((_, self.outcome),) = outcomes
+
+
+def shard_with(settings: Settings, markets: Sequence[str]) -> str:
+    """The shard of trades that has these markets; CantStart where there can be none. What was assigned before stands in
+    the database; else orders is asked, for as long as it takes."""
+    with closing(prepared(settings)["orders"].reader()) as reader:
+        assigned = shard_of_markets(reader)
+    try:
+        if assigned.keys() >= set(markets):
+            return shard_for(markets, assigned, shards_of("trades", settings.trades_shards)[1:])
+        outcome = _asked_of_orders(settings, AssignMarkets(markets=list(markets)))
+    except Refused as refused:
+        outcome = refused
+    if isinstance(outcome, Refused):
+        raise CantStart(f"--markets {','.join(markets)}: {outcome.detail}")
+    return str(outcome.shard)
+
+
+def _asked_of_orders(settings: Settings, request: AssignMarkets) -> Any:
+    """The outcome."""
+    arrived, answer = threading.Event(), _Answer()
+    broker = Broker(settings.nats_url, "borsa trades", arrived.set)
+    nothing = Vitals([], "")
+    bus = JetStreamBus(
+        broker, app.language(), {}, settings, SystemClock(), lambda: nothing, patient=True, usurped=lambda _: None
+    )
+    broker.start()
+    bus.start()
+    bus.ask(request, Origin("serve"), answer, None)
+    _log.info("waiting", why="orders assigns the markets")
+    while answer.outcome is None:
+        bus.flush()
+        arrived.wait(TICK_SECONDS)
+        arrived.clear()
+        bus.receive()
+    broker.close()
+    return answer.outcome
+
+
 # a gateway ---------------------------------------------------------------------------------------------------------
 
 
@@ -239,7 +294,7 @@ class Gateway:
         return token
 
     async def _look(self) -> Mapping[str, Vitals | None]:
-        names = [service.name for service in app.SERVICES]
+        names = [service.name for service in app.services(self.settings)]
         return dict(zip(names, await asyncio.gather(*(self._vitals_of(name) for name in names)), strict=True))
 
     async def _vitals_of(self, name: str) -> Vitals | None:

@@ -50,7 +50,7 @@ class Stepped:
         databases = app.prepared(self.settings)
         self.bus = EmbeddedBus(self.settings.fetch_events_max, app.readers_of(databases))
         self.writers: dict[str, Writer] = {}
-        for service in app.SERVICES:
+        for service in app.services(self.settings):
             database = databases[service.name]
             connection = database.connect()
             writer = Writer(service, connection, self.bus, self._clock, self.settings, lambda: None)

@@ -38,18 +38,17 @@ def fills_are_trades(look: Look) -> Iterator[str]:
     yield from look.witnessed("I-10")
     sums = """
         WITH fills AS (
-            SELECT buy_order_id AS order_id, trade_id, quantity, notional FROM trades.trades
-            UNION ALL SELECT sell_order_id, trade_id, quantity, notional FROM trades.trades),
+            SELECT buy_order_id AS order_id, trade_id, quantity, notional FROM temp.every_trade
+            UNION ALL SELECT sell_order_id, trade_id, quantity, notional FROM temp.every_trade),
         sums AS (SELECT order_id, sum(quantity) AS quantity, sum(notional) AS notional FROM fills GROUP BY order_id)
         SELECT o.order_id, o.filled, m.lot, o.spent, o.quantity, o.prevented,
             coalesce(s.quantity, 0), coalesce(s.notional, 0)
         FROM orders.orders o JOIN orders.markets m ON m.symbol = o.symbol
         LEFT JOIN sums s ON s.order_id = o.order_id LEFT JOIN temp.folded f ON f.order_id = o.order_id
-        WHERE coalesce(f.last, 0) <= ?
+        LEFT JOIN temp.applied a ON a.consumer = 'orders' AND a.source = f.source
+        WHERE coalesce(f.last, 0) <= coalesce(a.sequence, 0)
     """
-    for order_id, filled, lot, spent, quantity, prevented, traded, cost in look.each(
-        sums, look.moment.cursor("orders", "trades")
-    ):
+    for order_id, filled, lot, spent, quantity, prevented, traded, cost in look.each(sums):
         if (filled * lot, spent) != (traded, cost):
             yield f"order {order_id}: filled {filled * lot} for {spent}, its trades sum to {traded} for {cost}"
         if min(filled, prevented) < 0 or (quantity and filled + prevented > quantity):
@@ -100,14 +99,15 @@ _FOLDED = """
     SELECT f.order_id, f.user_id, f.wallet_id, f.symbol, f.side, f.price, f.quantity, f.filled, f.prevented, f.spent,
         f.reason, f.last, m.tick, m.lot,
         o.user_id, o.wallet_id, o.symbol, o.side, o.price, o.quantity, o.filled, o.prevented, o.spent, o.status
-    FROM temp.folded f LEFT JOIN orders.orders o ON o.order_id = f.order_id
-    LEFT JOIN orders.markets m ON m.symbol = f.symbol WHERE f.last <= ?
+    FROM temp.folded f JOIN temp.applied a ON a.consumer = 'orders' AND a.source = f.source
+    LEFT JOIN orders.orders o ON o.order_id = f.order_id
+    LEFT JOIN orders.markets m ON m.symbol = f.symbol WHERE f.last <= a.sequence
 """
 
 
 def orders_are_folds(look: Look) -> Iterator[str]:
     """Every row is what the engine's words about it come to."""
-    for row in look.each(_FOLDED, look.moment.cursor("orders", "trades")):
+    for row in look.each(_FOLDED):
         order_id, *told = row[:10]
         reason, last, tick, lot = row[10:14]
         if row[14] is None or tick is None:
@@ -180,11 +180,12 @@ def last_prices_are_told(look: Look) -> Iterator[str]:
     """The last price of each market is that of its last trade on the tape."""
     sql = """
         SELECT x.symbol, x.price, p.price * m.tick FROM temp.executed x
-        JOIN (SELECT symbol, max(sequence) AS sequence FROM temp.executed WHERE block = 0 AND sequence <= ?
-              GROUP BY symbol) latest ON latest.sequence = x.sequence
+        JOIN (SELECT max(e.trade_id) AS trade_id FROM temp.executed e
+              JOIN temp.applied a ON a.consumer = 'orders' AND a.source = e.source
+              WHERE e.block = 0 AND e.sequence <= a.sequence GROUP BY e.symbol) latest ON latest.trade_id = x.trade_id
         JOIN orders.markets m ON m.symbol = x.symbol LEFT JOIN orders.last_prices p ON p.symbol = x.symbol
     """
-    for symbol, told, kept in look.each(sql, look.moment.cursor("orders", "trades")):
+    for symbol, told, kept in look.each(sql):
         if told != kept:
             yield f"{symbol}: the last price is kept as {kept}, the last trade was at {told}"
 
