@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -64,14 +63,9 @@ LOOK_SECONDS_MAX = 2
 """How long another process may take to say how it is."""
 
 
-@cache
-def _in_shards(trades_shards: int) -> tuple[Service[Any], ...]:
-    return divided(SERVICES, "trades", trades_shards)
-
-
 def services(settings: Settings) -> tuple[Service[Any], ...]:
     """The six, and the shards of trades that the settings name beside the first."""
-    return _in_shards(settings.trades_shards) if settings.trades_shards else SERVICES
+    return divided(SERVICES, "trades", settings.trades_shards)
 
 
 def turn(writers: Mapping[str, Writer]) -> list[Step]:

@@ -61,7 +61,7 @@ class _Following:
         self._taken = {shard: moment.cursor(shard, "orders") for shard in moment.shards}
         # the shard of each market, as far as the orders log was read; the others are with the first
         self._shards: dict[str, str] = {}
-        logs = [outcomes_of(shard, self._connection.execute(of(shard, _TOLD))) for shard in moment.shards]
+        logs = [outcomes_of(shard, moment.rows(of(shard, _TOLD))) for shard in moment.shards]
         self._told = merge(*logs, key=attrgetter("cause"))
         self._ahead = next(self._told, None)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import msgspec
 
 from borsa import money
-from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.check import Check, Look, Row
 from borsa.commands.audit.witness import DECODE, units
-from borsa.events import MarketEvent, OrderSnapshot
+from borsa.events import MarketAssigned, MarketEvent, OrderSnapshot
 
 TERMINAL = ("filled", "cancelled", "expired", "rejected")
 NEXT = {
@@ -150,6 +150,23 @@ def markets_are_told(look: Look) -> Iterator[str]:
         yield f"market {symbol} was told of and is not in the table"
 
 
+def places_are_told(look: Look) -> Iterator[str]:
+    """The book of each market is where it was last told to be; of which nothing was told, with the first shard."""
+    sql = "SELECT type, data FROM orders.log WHERE type = 'MarketAssigned' ORDER BY sequence"
+    told = {event.symbol: event.shard for event in _assignments(look.each(sql))}
+    kept = dict(look.each("SELECT symbol, shard FROM orders.shard_of_markets"))
+    for symbol in sorted(told.keys() | kept.keys()):
+        if told.get(symbol) != kept.get(symbol):
+            yield f"{symbol} is with {kept.get(symbol, 'trades')}, it was told to be with {told.get(symbol, 'trades')}"
+
+
+def _assignments(rows: Iterator[Row]) -> Iterator[MarketAssigned]:
+    for kind, data in rows:
+        event = DECODE[kind](data)
+        if isinstance(event, MarketAssigned):
+            yield event
+
+
 def _terms(event: MarketEvent) -> list[str | int]:
     sizes = [units(text) for text in (event.tick_size, event.lot_size, event.min_notional)]
     rates = [money.parse(text, money.RATE_SCALE) for text in (event.maker_fee, event.taker_fee, event.price_band)]
@@ -195,6 +212,7 @@ CHECKS = (
     Check("I-11", "an order's status only goes forward, and its row says the same", status_goes_forward),
     Check("I-33", "every order is the fold of the engine's words", orders_are_folds),
     Check("I-33", "every market is as it was last told", markets_are_told, ("I-31",)),
+    Check("I-33", "every market is matched where it was told to be", places_are_told),
     Check("I-33", "the last price of a market is that of its last trade", last_prices_are_told),
     Check("I-43", "whatever was asked of the engine was answered", nobody_waits_for_ever),
 )
