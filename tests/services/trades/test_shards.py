@@ -27,7 +27,7 @@ from tests.support.stepped import amend, cancel, limit
 
 PRICES = {"BTC-USD": 50_000, "ETH-USD": 3_000, "SOL-USD": 100}
 USERS = ("ann", "ben", "cid")
-ACTIONS = 1_000 if os.environ.get("BORSA_TEST_LONG") else 120
+ACTIONS = 1_000 if os.environ.get("BORSA_TEST_LONG") else 80
 SHARDS = ("trades_1", "trades_2")
 
 Stepped = partial(Durable, durable=False)
