@@ -224,12 +224,12 @@ def prepared(settings: Settings, *, durable: bool = True) -> dict[str, Database]
 def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
     make_whole(found, place(settings))
-    _check_shards(found)
+    check_shards(found)
     return found
 
 
-def _check_shards(found: Mapping[str, Database]) -> None:
-    """The settings name every shard that has a market."""
+def check_shards(found: Mapping[str, Database]) -> None:
+    """CantStart where a market is with a shard that the settings do not name."""
     with closing(found["orders"].reader()) as reader:
         for symbol, shard in shard_of_markets(reader).items():
             if shard not in found:

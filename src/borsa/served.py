@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
 from borsa import app
 from borsa.errors import CantStart, Refused
-from borsa.requests import AssignMarkets, DescribeAccess
+from borsa.requests import AssignMarkets, DescribeAccess, Request
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.broker import Broker
 from borsa.runtime.bus import Origin
@@ -125,6 +125,8 @@ class Part:
         self._broker.start()
         take_turn(Server(self.settings.database_url), [self._name])
         app.check_moved(self.settings)
+        # it may have stood by while markets were assigned
+        app.check_shards(self._databases)
         bus, databases = self._bus, self._databases
         writers = Writers([self._service], databases, bus, bus, self.settings, self._clock, self._worker.wake)
         # heard before it is read: nothing that comes in between is missed
@@ -174,26 +176,58 @@ class Part:
 # the markets of a shard --------------------------------------------------------------------------------------------
 
 
-class _Answer:
-    """What is asked before there is a service to ask it."""
+def _nobody(_: str) -> None:
+    """There is no writer here who could be replaced."""
 
-    def __init__(self) -> None:
-        self.outcome: Any = None
 
-    def deliver(self, outcomes: Sequence[tuple[Any, Any]]) -> None:
-        """Take it."""
-        ((_, self.outcome),) = outcomes
+class _Beforehand:
+    """Asks, before there is a service here that could; for as long as it takes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._arrived = threading.Event()
+        self._broker = Broker(settings.nats_url, "borsa trades", self._arrived.set)
+        nothing = Vitals([], "")
+        self._bus = JetStreamBus(
+            self._broker, app.language(), {}, settings, SystemClock(), lambda: nothing, patient=True, usurped=_nobody
+        )
+        self._outcomes: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._broker.start()
+        self._bus.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._broker.close()
+
+    def ask(self, service: str, request: Request[Any]) -> Any:
+        """The outcome."""
+        _log.info("waiting", why=f"{service} is asked")
+        self._bus.ask_of(service, request, Origin("serve"), self, service)
+        while service not in self._outcomes:
+            self._bus.flush()
+            self._arrived.wait(TICK_SECONDS)
+            self._arrived.clear()
+            self._bus.receive()
+        return self._outcomes.pop(service)
+
+    def deliver(self, outcomes: Sequence[tuple[str, Any]]) -> None:
+        """Take what was answered."""
+        self._outcomes.update(outcomes)
 
 
 def shard_with(settings: Settings, markets: Sequence[str]) -> str:
     """The shard of trades that has these markets; CantStart where there can be none. What was assigned before stands in
-    the database; else orders is asked, for as long as it takes."""
+    the database; else orders is asked."""
+    shards = shards_of("trades", settings.trades_shards)[1:]
     with closing(prepared(settings)["orders"].reader()) as reader:
         assigned = shard_of_markets(reader)
     try:
         if assigned.keys() >= set(markets):
-            return shard_for(markets, assigned, shards_of("trades", settings.trades_shards)[1:])
-        outcome = _asked_of_orders(settings, AssignMarkets(markets=list(markets)))
+            return shard_for(markets, assigned, shards)
+        with _Beforehand(settings) as others:
+            _check_followed(others, settings, shards)
+            outcome = others.ask("orders", AssignMarkets(markets=list(markets)))
     except Refused as refused:
         outcome = refused
     if isinstance(outcome, Refused):
@@ -201,25 +235,14 @@ def shard_with(settings: Settings, markets: Sequence[str]) -> str:
     return str(outcome.shard)
 
 
-def _asked_of_orders(settings: Settings, request: AssignMarkets) -> Any:
-    """The outcome."""
-    arrived, answer = threading.Event(), _Answer()
-    broker = Broker(settings.nats_url, "borsa trades", arrived.set)
-    nothing = Vitals([], "")
-    bus = JetStreamBus(
-        broker, app.language(), {}, settings, SystemClock(), lambda: nothing, patient=True, usurped=lambda _: None
-    )
-    broker.start()
-    bus.start()
-    bus.ask(request, Origin("serve"), answer, None)
-    _log.info("waiting", why="orders assigns the markets")
-    while answer.outcome is None:
-        bus.flush()
-        arrived.wait(TICK_SECONDS)
-        arrived.clear()
-        bus.receive()
-    broker.close()
-    return answer.outcome
+def _check_followed(others: _Beforehand, settings: Settings, shards: Sequence[str]) -> None:
+    """Whoever follows trades follows every shard: what one of them does not hear of would never be settled, or told."""
+    for service in app.services(settings):
+        if "trades" in service.consumes:
+            (vital,) = others.ask(service.name, DescribeProcess()).writers
+            if missing := set(shards).difference(each.source for each in vital.follows):
+                told = f"BORSA_TRADES_SHARDS={len(shards)}"
+                raise CantStart(f"{service.name} does not follow {', '.join(sorted(missing))}: start it with {told}")
 
 
 # a gateway ---------------------------------------------------------------------------------------------------------
@@ -245,7 +268,7 @@ class Gateway:
             clock,
             lambda: Vitals([], ""),
             patient=False,
-            usurped=lambda _: None,
+            usurped=_nobody,
         )
         self.door = app.Door(settings, found, self._bus, clock, self._look)
 

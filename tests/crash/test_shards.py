@@ -109,17 +109,22 @@ def test_who_names_fewer_shards_than_there_are_does_not_start(cluster: Cluster) 
 
 @pytest.mark.skipif(not LONG, reason="half a minute; make crash runs it")
 def test_two_that_start_at_once_with_the_same_market_do_not_both_have_it(tmp_path: Path, postgres: Postgres) -> None:
-    with Nats() as nats, postgres.database() as url, Cluster(tmp_path / "data", url, [nats.url]) as running:
+    with (
+        Nats() as nats,
+        postgres.database() as url,
+        Cluster(tmp_path / "data", url, [nats.url], trades_shards="2") as running,
+    ):
         running.set_state("BTC-USD,ETH-USD,SOL-USD", "halted")
-        both = [
-            running.begin("trades", markets, trades_shards="2") for markets in ("BTC-USD,ETH-USD", "ETH-USD,SOL-USD")
-        ]
+        stranger = running.begin("trades", "BTC-USD", trades_shards="3")
+        both = [running.begin("trades", markets) for markets in ("BTC-USD,ETH-USD", "ETH-USD,SOL-USD")]
         until(lambda: [each for each in both if each.status is not None], "one of them", 60)
         (refused,) = [each for each in both if each.status is not None]
         (having,) = [each for each in both if each.status is None]
         having.works()
         assert _ended(refused) == 1
         assert "trades_1 has " in "".join(refused.output)
+        assert _ended(stranger) == 1
+        assert "orders does not follow trades_3: start it with BORSA_TRADES_SHARDS=3" in "".join(stranger.output)
 
 
 @pytest.mark.skipif(not LONG, reason="half a minute; make crash runs it")
