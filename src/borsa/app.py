@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -26,7 +27,8 @@ from borsa.runtime.lock import locked
 from borsa.runtime.log import newest
 from borsa.runtime.moving import check_here
 from borsa.runtime.reading import Direct, Reading, Threaded
-from borsa.runtime.service import Service
+from borsa.runtime.service import Service, divided
+from borsa.runtime.shards import known_of
 from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
@@ -37,6 +39,7 @@ from borsa.runtime.writer import Writer
 from borsa.runtime.writers import Writers
 from borsa.services.notifications import NOTIFICATIONS
 from borsa.services.orders import ORDERS
+from borsa.services.orders.store import shard_of_markets
 from borsa.services.portfolios import PORTFOLIOS
 from borsa.services.trades import TRADES
 from borsa.services.users import USERS
@@ -60,6 +63,11 @@ LOOK_SECONDS_MAX = 2
 """How long another process may take to say how it is."""
 
 
+def services(settings: Settings) -> tuple[Service[Any], ...]:
+    """The six, and the shards of trades that the settings name beside the first."""
+    return divided(SERVICES, "trades", settings.trades_shards)
+
+
 def turn(writers: Mapping[str, Writer]) -> list[Step]:
     """What one thread does over and over: it is the way of an order, in as few commits as it can be.
 
@@ -68,8 +76,8 @@ def turn(writers: Mapping[str, Writer]) -> list[Step]:
     hear, here.
     """
     found: list[Step] = []
-    for name in ("orders", "wallets", "orders", "trades", "users"):
-        if name in writers:
+    for service in ("orders", "wallets", "orders", "trades", "users"):
+        for name in known_of(service, writers):
             first_of_two = name == "orders" and not found
             found.append(writers[name].hear if first_of_two else writers[name].step)
     return found + [writers[name].hear for name in FOLLOWERS if name in writers]
@@ -91,14 +99,15 @@ def databases(settings: Settings, *, durable: bool = True) -> dict[str, Database
     """The database of each service; not `durable` where nobody is told yet what is committed (PostgreSQL always is)."""
     if settings.database_url:
         return _on_postgres(settings)
-    return {each.name: SqliteDatabase(each.name, settings.folder, each.tables, durable=durable) for each in SERVICES}
+    folder = settings.folder
+    return {each.name: SqliteDatabase(each.name, folder, each.tables, durable=durable) for each in services(settings)}
 
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
     server = _server(settings)
     from borsa.runtime.postgres import PostgresDatabase
 
-    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in SERVICES}
+    return {each.name: PostgresDatabase(each.name, server, each.tables) for each in services(settings)}
 
 
 def _server(settings: Settings) -> "PostgresServer":
@@ -117,7 +126,7 @@ def _take_turn(settings: Settings) -> None:
         server = _server(settings)
         from borsa.runtime.postgres import take_turn
 
-        take_turn(server, [each.name for each in SERVICES])
+        take_turn(server, [each.name for each in services(settings)])
         # whoever it waited for may have been a move
         check_moved(settings)
 
@@ -138,7 +147,7 @@ def move(settings: Settings) -> "PostgresMove":
     _server(settings)  # says what is missing, where it is
     from borsa.runtime.postgres_move import PostgresMove
 
-    return PostgresMove(settings.database_url, {each.name: each.tables for each in SERVICES})
+    return PostgresMove(settings.database_url, {each.name: each.tables for each in services(settings)})
 
 
 def place(settings: Settings) -> str:
@@ -157,14 +166,14 @@ def examined(settings: Settings) -> "Examined":
     """The server, where the data is in PostgreSQL; CantStart."""
     from borsa.runtime.postgres_snapshot import examined
 
-    return examined(settings.database_url, [service.name for service in SERVICES])
+    return examined(settings.database_url, [service.name for service in services(settings)])
 
 
 def seen_broker(settings: Settings) -> "SeenBroker":
     """The broker, where there is one; CantStart, ImportError."""
     from borsa.runtime.broker_seen import seen
 
-    return seen(settings.nats_url, [service.name for service in SERVICES])
+    return seen(settings.nats_url, [service.name for service in services(settings)])
 
 
 def readers_of(found: Mapping[str, Database]) -> dict[str, Reader]:
@@ -215,7 +224,16 @@ def prepared(settings: Settings, *, durable: bool = True) -> dict[str, Database]
 def complete(settings: Settings, found: dict[str, Database]) -> dict[str, Database]:
     """All of them there, of this version, and of one moment; CantStart when they aren't."""
     make_whole(found, place(settings))
+    check_shards(found)
     return found
+
+
+def check_shards(found: Mapping[str, Database]) -> None:
+    """CantStart where a market is with a shard that the settings do not name."""
+    with closing(found["orders"].reader()) as reader:
+        for symbol, shard in shard_of_markets(reader).items():
+            if shard not in found:
+                raise CantStart(f"{shard} has {symbol}, and BORSA_TRADES_SHARDS names no {shard}")
 
 
 def is_untouched(settings: Settings) -> bool:
@@ -311,7 +329,7 @@ class Exchange:
         clock = clock or SystemClock()
         self._bus = EmbeddedBus(settings.fetch_events_max, readers_of(found))
         self._worker = Worker(clock, failed, EventBell())
-        self._writers = Writers(SERVICES, found, self._bus, self._bus, settings, clock, self._worker.wake)
+        self._writers = Writers(services(settings), found, self._bus, self._bus, settings, clock, self._worker.wake)
         self.door = Door(settings, found, self._bus, clock, self._look)
 
     @property

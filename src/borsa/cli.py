@@ -81,11 +81,19 @@ class Part(StrEnum):
 
 
 @cli.command()
-def serve(part: Annotated[Part, typer.Argument(help="A service, or a gateway, of which there may be several")]) -> None:
+def serve(
+    part: Annotated[Part, typer.Argument(help="A service, or a gateway, of which there may be several")],
+    markets: Annotated[
+        str,
+        typer.Option(help="Of trades: match these alone, as BTC-USD,ETH-USD; BORSA_TRADES_SHARDS says how many do so"),
+    ] = "",
+) -> None:
     """Run one part of an exchange over PostgreSQL and NATS; of a service, the second that is started stands by."""
     from borsa.commands.serve import run
 
-    sys.exit(run(settings.load(), part.value))
+    if markets and part != Part.TRADES:
+        raise typer.BadParameter(f"{part.value} has no markets: only trades is divided by them", param_hint="--markets")
+    sys.exit(run(settings.load(), part.value, [each.strip() for each in markets.split(",")] if markets else ()))
 
 
 def _digest(text: str) -> str:

@@ -49,6 +49,8 @@ ERRORS: Mapping[str, Error] = {
     "unknown_symbol": Error(404, "There is no such market"),
     "market_exists": Error(409, "There is a market with this symbol"),
     "invalid_market": Error(422, "The market could not trade exactly"),
+    "market_assigned": Error(409, "The market's book is with another shard"),
+    "market_not_empty": Error(409, "A market moves only while it is halted and no order is open in it"),
     "market_halted": Error(409, "The market takes no orders now"),
     # orders
     "off_tick": Error(422, "The price is not a multiple of the market's tick size"),

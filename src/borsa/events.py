@@ -87,6 +87,14 @@ class MarketUpdated(MarketEvent, frozen=True, kw_only=True):
     """A market's fees, band or state changed."""
 
 
+class MarketAssigned(MarketEvent, frozen=True, kw_only=True):
+    """The book of a market, which is empty, is with another shard of `trades` from here on. `last_price` is that of its
+    last trade, by which stops are judged; "0" before the first."""
+
+    shard: str
+    last_price: str
+
+
 class OrderEvent(Event, frozen=True, kw_only=True):
     """What every fact about an order says."""
 
@@ -332,6 +340,7 @@ PUBLISHED: tuple[type[Event], ...] = (
     AccessRevoked,
     MarketCreated,
     MarketUpdated,
+    MarketAssigned,
     OrderCreated,
     OrderUpdated,
     OrderCancelled,

@@ -200,6 +200,32 @@ class AgreeBlockTrade(Request[Requested], frozen=True, kw_only=True):
     price: str
 
 
+class Assigned(msgspec.Struct, frozen=True):
+    """The shard of `trades` that has these markets from now on, or had them already."""
+
+    shard: str
+
+
+class AssignMarkets(Request[Assigned], frozen=True, kw_only=True):
+    """Have a shard of `trades` match all of these markets, and no others. Refused: unknown_symbol, market_assigned,
+    market_not_empty, invalid_request."""
+
+    answered_by: ClassVar[str] = "orders"
+    markets: list[str]
+
+
+class Shards(msgspec.Struct, frozen=True):
+    """The shard of each market whose book is not with the first one."""
+
+    of_market: dict[str, str]
+
+
+class FindShards(Request[Shards], frozen=True, kw_only=True):
+    """Which shard of `trades` has which market?"""
+
+    answered_by: ClassVar[str] = "orders"
+
+
 # users -------------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +300,8 @@ ASKED: tuple[type[Request], ...] = (  # type: ignore[type-arg]
     ConfirmHolds,
     CrossOrders,
     AgreeBlockTrade,
+    AssignMarkets,
+    FindShards,
     FindUser,
     DescribeAccess,
     IdentifyKey,

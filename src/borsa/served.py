@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import closing
+from typing import Any, Self
 
 import structlog
 
 from borsa import app
-from borsa.errors import Refused
-from borsa.requests import DescribeAccess
+from borsa.errors import CantStart, Refused
+from borsa.requests import AssignMarkets, DescribeAccess, Request
 from borsa.runtime.auth import Authenticator
 from borsa.runtime.broker import Broker
 from borsa.runtime.bus import Origin
@@ -29,11 +30,14 @@ from borsa.runtime.log import Recorded
 from borsa.runtime.postgres import take_turn
 from borsa.runtime.postgres_server import Server
 from borsa.runtime.producers import Take, Work
+from borsa.runtime.shards import shards_of
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database
 from borsa.runtime.vitals import DescribeProcess, Vitals
 from borsa.runtime.worker import EventBell, Worker
 from borsa.runtime.writers import Writers
+from borsa.services.orders.assigning import shard_for
+from borsa.services.orders.store import shard_of_markets
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -87,7 +91,7 @@ class Part:
         self.settings = settings
         self.door = Hatch(self._look)
         self._name = name
-        self._service = next(service for service in app.SERVICES if service.name == name)
+        self._service = next(service for service in app.services(settings) if service.name == name)
         self._die = die
         self._begun = begun
         self._clock = SystemClock()
@@ -121,6 +125,8 @@ class Part:
         self._broker.start()
         take_turn(Server(self.settings.database_url), [self._name])
         app.check_moved(self.settings)
+        # it may have stood by while markets were assigned
+        app.check_shards(self._databases)
         bus, databases = self._bus, self._databases
         writers = Writers([self._service], databases, bus, bus, self.settings, self._clock, self._worker.wake)
         # heard before it is read: nothing that comes in between is missed
@@ -167,6 +173,78 @@ class Part:
         writers.close()
 
 
+# the markets of a shard --------------------------------------------------------------------------------------------
+
+
+def _nobody(_: str) -> None:
+    """There is no writer here who could be replaced."""
+
+
+class _Beforehand:
+    """Asks, before there is a service here that could; for as long as it takes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._arrived = threading.Event()
+        self._broker = Broker(settings.nats_url, "borsa trades", self._arrived.set)
+        nothing = Vitals([], "")
+        self._bus = JetStreamBus(
+            self._broker, app.language(), {}, settings, SystemClock(), lambda: nothing, patient=True, usurped=_nobody
+        )
+        self._outcomes: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._broker.start()
+        self._bus.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._broker.close()
+
+    def ask(self, service: str, request: Request[Any]) -> Any:
+        """The outcome."""
+        _log.info("waiting", why=f"{service} is asked")
+        self._bus.ask_of(service, request, Origin("serve"), self, service)
+        while service not in self._outcomes:
+            self._bus.flush()
+            self._arrived.wait(TICK_SECONDS)
+            self._arrived.clear()
+            self._bus.receive()
+        return self._outcomes.pop(service)
+
+    def deliver(self, outcomes: Sequence[tuple[str, Any]]) -> None:
+        """Take what was answered."""
+        self._outcomes.update(outcomes)
+
+
+def shard_with(settings: Settings, markets: Sequence[str]) -> str:
+    """The shard of trades that has these markets; CantStart where there can be none. What was assigned before stands in
+    the database; else orders is asked."""
+    shards = shards_of("trades", settings.trades_shards)[1:]
+    with closing(prepared(settings)["orders"].reader()) as reader:
+        assigned = shard_of_markets(reader)
+    try:
+        if assigned.keys() >= set(markets):
+            return shard_for(markets, assigned, shards)
+        with _Beforehand(settings) as others:
+            _check_followed(others, settings, shards)
+            outcome = others.ask("orders", AssignMarkets(markets=list(markets)))
+    except Refused as refused:
+        outcome = refused
+    if isinstance(outcome, Refused):
+        raise CantStart(f"--markets {','.join(markets)}: {outcome.detail}")
+    return str(outcome.shard)
+
+
+def _check_followed(others: _Beforehand, settings: Settings, shards: Sequence[str]) -> None:
+    """Whoever follows trades follows every shard: what one of them does not hear of would never be settled, or told."""
+    for service in app.services(settings):
+        if "trades" in service.consumes:
+            (vital,) = others.ask(service.name, DescribeProcess()).writers
+            if missing := set(shards).difference(each.source for each in vital.follows):
+                told = f"BORSA_TRADES_SHARDS={len(shards)}"
+                raise CantStart(f"{service.name} does not follow {', '.join(sorted(missing))}: start it with {told}")
+
+
 # a gateway ---------------------------------------------------------------------------------------------------------
 
 
@@ -190,7 +268,7 @@ class Gateway:
             clock,
             lambda: Vitals([], ""),
             patient=False,
-            usurped=lambda _: None,
+            usurped=_nobody,
         )
         self.door = app.Door(settings, found, self._bus, clock, self._look)
 
@@ -239,7 +317,7 @@ class Gateway:
         return token
 
     async def _look(self) -> Mapping[str, Vitals | None]:
-        names = [service.name for service in app.SERVICES]
+        names = [service.name for service in app.services(self.settings)]
         return dict(zip(names, await asyncio.gather(*(self._vitals_of(name) for name in names)), strict=True))
 
     async def _vitals_of(self, name: str) -> Vitals | None:

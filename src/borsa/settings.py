@@ -155,6 +155,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 48
 
     # processes apart
+    trades_shards: Annotated[
+        int,
+        _about(
+            "How many `borsa serve trades --markets` there are beside `borsa serve trades`, for all processes alike"
+        ),
+        Meta(ge=0, le=64),
+    ] = 0
     ask_seconds_max: Annotated[Count, _about("How long a gateway waits for the answer of a service")] = 10
     reading_threads_max: Annotated[
         Count, _about("Reads of one service's data in PostgreSQL that a gateway does at once, each on a connection")

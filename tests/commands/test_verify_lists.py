@@ -10,6 +10,7 @@ import pytest
 
 from borsa.commands import verify
 from borsa.commands.audit import lists
+from borsa.settings import Settings
 from tests.support.stepped import Stepped, limit
 
 ONE = 10**8
@@ -65,7 +66,7 @@ def move_half(path: Path, name: str, owner: str, item: str) -> None:
 def wrong(folder: Path) -> dict[str, list[str]]:
     """What the checks of lists find, by the kind of row."""
     found = {}
-    with verify.Moment(folder, verify.follows()) as moment:
+    with verify.Moment(folder, verify.follows(Settings())) as moment:
         moment.fix()
         for item, check in zip(LISTS, lists.CHECKS, strict=True):
             look = verify.Look(moment, verify.Witness())

@@ -7,6 +7,7 @@ from borsa.commands.audit.check import Look
 from borsa.commands.audit.following import follow
 from borsa.commands.audit.moment import Moment
 from borsa.commands.verify import CHECKS, follows
+from borsa.settings import Settings
 from tests.simulation.access import WatchedUsers
 from tests.simulation.invariants import Watch, WatchedOrders, WatchedWallets, check
 from tests.simulation.people import People
@@ -18,7 +19,7 @@ def judge(watches: Mapping[str, Watch], people: People) -> None:
     assert isinstance(wallets, WatchedWallets)
     assert isinstance(orders, WatchedOrders)
     assert isinstance(users, WatchedUsers)
-    for consumer, source in follows():
+    for consumer, source in follows(Settings()):
         at, end = watches[consumer].cursors.get(source, 0), watches[source].log_end
         check(at == end, "I-43", f"{consumer} is at {at} of {end} of {source}")
     live = {str(order.order_id) for order in orders.orders.values() if not order.is_closed}
@@ -38,7 +39,7 @@ def judge(watches: Mapping[str, Watch], people: People) -> None:
 
 def audit(folder: Path) -> None:
     """The audit of `borsa verify`, over the files."""
-    with Moment(folder, follows()) as moment:
+    with Moment(folder, follows(Settings())) as moment:
         moment.fix()
         check(moment.is_quiet, "I-43", "the files are not quiet", moment.lagging())
         witness = follow(moment)

@@ -11,9 +11,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import httpx
@@ -30,15 +30,16 @@ _LISTENS = re.compile(r"listens at (http://\S+)")
 class Served:
     """A process of `borsa serve`. `output` is what it says."""
 
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, environment: dict[str, str], markets: str = "") -> None:
         self.name = name
         self.environment = environment
+        self.markets = markets
         self.output: list[str] = []
         self.url = ""
         self._ended = False
         self._listens, self._works = threading.Event(), threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "borsa.cli", "serve", name],
+            [sys.executable, "-m", "borsa.cli", "serve", name, *(["--markets", markets] if markets else [])],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,6 +60,11 @@ class Served:
             if "is at work" in line:
                 self._works.set()
         self._ended = True
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What it was begun as: the part, and the markets of a shard."""
+        return self.name, self.markets
 
     @property
     def pid(self) -> int:
@@ -117,9 +123,18 @@ class Served:
 
 
 class Cluster(Reached):
-    """Begins on entry and ends on exit. `processes` are the services by their names, `gateways` the doors."""
+    """Begins on entry and ends on exit. `processes` are the services by their names, `gateways` the doors. `shards`
+    are the markets of each shard of trades beside the first, by the name that it gets."""
 
-    def __init__(self, folder: Path, database: str, brokers: Iterable[str], gateways: int = 1, **options: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        brokers: Iterable[str],
+        gateways: int = 1,
+        shards: Mapping[str, str] = MappingProxyType({}),
+        **options: str,
+    ) -> None:
         given = {f"BORSA_{name.upper()}": value for name, value in options.items()}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BORSA_")}
         own = {
@@ -128,9 +143,11 @@ class Cluster(Reached):
             "BORSA_NATS_URL": ",".join(brokers),
             "BORSA_PORT": "0",
             "BORSA_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "BORSA_TRADES_SHARDS": str(len(shards)),
         }
         self.environment = clean | own | given
         self._gateways_wanted = gateways
+        self._shards = shards
         self._all: list[Served] = []
 
     def __enter__(self) -> Self:
@@ -143,11 +160,27 @@ class Cluster(Reached):
                 each.listens()
             self.url = self.gateways[0].url
             self.http = httpx.Client(base_url=self.url, timeout=30)
-            until(lambda: self.http.get("/readyz").status_code == 200, "the cluster", 60)
+            self._divide()
+            if self.environment["BORSA_TRADES_SHARDS"] == str(len(self._shards)):
+                # else it waits for shards that somebody is still to begin
+                until(lambda: self.http.get("/readyz").status_code == 200, "the cluster", 60)
         except BaseException:
             self._end()
             raise
         return self
+
+    def _divide(self) -> None:
+        """Give each shard its markets: halted, and before anybody ordered."""
+        for name, markets in self._shards.items():
+            self.set_state(markets, "halted")
+            self.processes[name] = self.begin("trades", markets).works()
+            self.set_state(markets, "open")
+
+    def set_state(self, markets: str, state: str) -> None:
+        """Of all these markets."""
+        admin = self.admin()
+        for market in markets.split(","):
+            assert admin.call("PUT", f"/api/markets/{market}", {"state": state}).status_code == 200
 
     @property
     def all(self) -> list[Served]:
@@ -159,22 +192,23 @@ class Cluster(Reached):
         """The name of its database."""
         return self.environment["BORSA_DATABASE_URL"].rpartition("/")[2]
 
-    def begin(self, name: str, **options: str) -> Served:
+    def begin(self, name: str, markets: str = "", **options: str) -> Served:
         """One more process."""
         given = {f"BORSA_{option.upper()}": value for option, value in options.items()}
-        served = Served(name, self.environment | given)
+        served = Served(name, self.environment | given, markets)
         self._all.append(served)
         return served
 
     def replace(self, served: Served) -> None:
         """From now on this is the one of its name, and nothing is left of the one before it."""
-        former, self.processes[served.name] = self.processes[served.name], served
+        name = next(name for name, each in self.processes.items() if each.kind == served.kind)
+        former, self.processes[name] = self.processes[name], served
         self._all.remove(former)
         former.close()
 
     def again(self, served: Served) -> Served:
         """One that has ended, once more, in its place."""
-        begun = self.begin(served.name)
+        begun = self.begin(*served.kind)
         if served in self.gateways:
             self.gateways[self.gateways.index(served)] = begun
             self._all.remove(served)

@@ -37,20 +37,22 @@ class Outcomes:
 
 
 class Stepped:
-    """The writers of one exchange in a folder; `settle` steps them until nothing waits."""
+    """The writers of one exchange in a folder; `settle` steps them until nothing waits. Not `durable`: what it says is
+    no more than handed to the disk, which is much quicker."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, **options: Any) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, *, durable: bool = True, **options: Any) -> None:
         settings = Settings(admin_password="quiet-harbour-lantern-42", data=str(folder))
         self.settings = msgspec.structs.replace(settings, **options)
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         self.outcomes = Outcomes()
+        self._durable = durable
         self._clock = clock or SystemClock()
 
     def __enter__(self) -> Self:
-        databases = app.prepared(self.settings)
+        databases = app.prepared(self.settings, durable=self._durable)
         self.bus = EmbeddedBus(self.settings.fetch_events_max, app.readers_of(databases))
         self.writers: dict[str, Writer] = {}
-        for service in app.SERVICES:
+        for service in app.services(self.settings):
             database = databases[service.name]
             connection = database.connect()
             writer = Writer(service, connection, self.bus, self._clock, self.settings, lambda: None)

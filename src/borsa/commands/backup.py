@@ -9,7 +9,7 @@ import apsw
 import typer
 
 from borsa.commands import verify
-from borsa.commands.audit.moment import SERVICES, Moment, NothingToAudit
+from borsa.commands.audit.moment import Moment, NothingToAudit
 from borsa.settings import Settings
 
 KEYS = ("*.pem", "*.key")
@@ -34,7 +34,7 @@ def run(settings: Settings, folder: Path) -> int:
         # of one that was killed
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        last = _copy(settings.folder, unfinished)
+        last = _copy(settings, unfinished)
         unfinished.rename(folder)
         _sync(folder.parent)
     except (NothingToAudit, NoMoment, apsw.Error, OSError) as error:
@@ -44,13 +44,14 @@ def run(settings: Settings, folder: Path) -> int:
     return 0
 
 
-def _copy(source: Path, target: Path) -> dict[str, int]:
+def _copy(settings: Settings, target: Path) -> dict[str, int]:
     """All databases and keys; gives how far each log goes in the copy."""
-    with Moment(source, verify.follows()) as moment:
+    source = settings.folder
+    with Moment(source, verify.follows(settings)) as moment:
         moment.fix()
         if moment.is_ahead:
             raise NoMoment("no moment was found in which no consumer is ahead of its source; try again")
-        for service in SERVICES:
+        for service in moment.services:
             _copy_database(moment, service, target / f"{service}.db")
     # after the databases: what is sealed in them has its key by now
     for pattern in KEYS:

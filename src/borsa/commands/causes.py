@@ -11,7 +11,7 @@ _ORDER = "SELECT side, symbol, order_type FROM orders.orders WHERE order_id = ?"
 _TRADE = """
     SELECT t.symbol, t.price, t.quantity, t.buyer_fee, t.seller_fee, t.buy_order_id, t.sell_order_id,
         b.wallet_id, s.wallet_id
-    FROM trades.trades t LEFT JOIN orders.orders b ON b.order_id = t.buy_order_id
+    FROM temp.every_trade t LEFT JOIN orders.orders b ON b.order_id = t.buy_order_id
     LEFT JOIN orders.orders s ON s.order_id = t.sell_order_id WHERE t.trade_id = ?
 """
 _NAME = "SELECT name FROM users.users WHERE user_id = ?"

@@ -19,7 +19,7 @@ import typer
 from alembic.script import ScriptDirectory
 
 from borsa import app, settings
-from borsa.app import SERVICES
+from borsa.app import services
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
 from borsa.runtime.migrations import configuration, head
@@ -191,11 +191,11 @@ def look_at_schemas(settings: Settings) -> Iterator[Symptom]:
     if settings.database_url:
         yield from _look_at_server(settings)
         return
-    found = [service.name for service in SERVICES if (settings.folder / f"{service.name}.db").exists()]
+    found = [service.name for service in services(settings) if (settings.folder / f"{service.name}.db").exists()]
     if not found:
         yield Symptom(OK, "databases", "none yet: the first start makes them")
         return
-    for service in SERVICES:
+    for service in services(settings):
         yield _schema(settings.folder, service.name)
 
 

@@ -60,7 +60,7 @@ def run(settings: Settings, user: str, asset: str, last: int) -> int:
     `last`: only so many postings of each wallet are printed, and what was before as one sum; 0 is all.
     """
     try:
-        with moment_of(settings, follows()) as moment:
+        with moment_of(settings, follows(settings)) as moment:
             moment.fix()
             return Explanation(moment, asset, last).of(user)
     except NothingToAudit as error:

@@ -67,7 +67,13 @@ class NobodyBehind:
         self._asked: dict[Replies, list[tuple[Any, Request[Any]]]] = {}
 
     def ask(
-        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+        self,
+        request: Request[Any],
+        origin: Origin,
+        replies: Replies,
+        token: Any,
+        once: Once | None = None,
+        of: str = "",
     ) -> None:
         if not self._asked:
             asyncio.get_running_loop().call_soon(self._answer)

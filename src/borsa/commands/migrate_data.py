@@ -36,6 +36,8 @@ def run(settings: Settings) -> int:
     if not settings.database_url:
         typer.echo("borsa: borsa migrate-data needs to know where to: set BORSA_DATABASE_URL", err=True)
         return 2
+    # a folder has no shards, and what comes from it has none yet
+    settings = msgspec.structs.replace(settings, trades_shards=0)
     here = msgspec.structs.replace(settings, database_url="")
     try:
         _check_there(here)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 import typer
 import uvloop
@@ -13,12 +14,12 @@ from borsa.matching import NoSuchKernel, kernel_name
 from borsa.settings import Settings, variable_of
 
 
-def run(settings: Settings, name: str) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status."""
+def run(settings: Settings, name: str, markets: Sequence[str] = ()) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status. `markets` are those of a shard of trades."""
     begin(settings)
     try:
         kernel_name(settings.kernel)
-        served = _served(settings, name)
+        name, served = _served(settings, name, markets)
         tune()
         uvloop.run(app.serve(served, lambda port: say(f"{name} listens at http://{settings.host}:{port}")))
     except (CantStart, NoSuchKernel) as error:
@@ -30,7 +31,8 @@ def run(settings: Settings, name: str) -> int:
     return 0
 
 
-def _served(settings: Settings, name: str) -> app.Served:
+def _served(settings: Settings, name: str, markets: Sequence[str] = ()) -> tuple[str, app.Served]:
+    """What is served, and its name: of a shard its own."""
     for setting, what in (("database_url", "PostgreSQL"), ("nats_url", "NATS")):
         if not getattr(settings, setting):
             raise CantStart(f"borsa serve needs {what}: set {variable_of(setting)}")
@@ -40,8 +42,10 @@ def _served(settings: Settings, name: str) -> app.Served:
     except ImportError as error:
         raise CantStart(f"borsa serve needs more packages ({error}): install borsa[cluster]") from error
     if name == "gateway":
-        return served.Gateway(settings)
-    return served.Part(name, settings, _die, lambda password: say(f"{name} is at work", password))
+        return name, served.Gateway(settings)
+    if markets:
+        name = served.shard_with(settings, markets)
+    return name, served.Part(name, settings, _die, lambda password: say(f"{name} is at work", password))
 
 
 def _die(error: BaseException) -> None:

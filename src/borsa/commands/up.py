@@ -63,6 +63,8 @@ def begin(settings: Settings) -> None:
 
 def _exchange(settings: Settings) -> app.Exchange | divided.DividedExchange:
     """In as many processes as were asked for."""
+    if settings.trades_shards:
+        raise CantStart("borsa up has all books in one place: with BORSA_TRADES_SHARDS, run the parts with borsa serve")
     processes = settings.processes or (3 if (os.cpu_count() or 1) > 1 else 1)
     # the broker is for those of `borsa serve`
     settings = msgspec.structs.replace(settings, processes=processes, nats_url="")

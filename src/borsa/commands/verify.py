@@ -75,7 +75,7 @@ def run(settings: Settings, digest: bytes | None = None) -> int:
     """
     checks = CHECKS if digest is None else (*CHECKS, seals.is_in_the_chain(digest))
     try:
-        with moment_of(settings, follows()) as moment:
+        with moment_of(settings, follows(settings)) as moment:
             findings = _audit_until_sure(moment, checks)
             _report(moment, findings)
     except NothingToAudit as error:
@@ -87,9 +87,9 @@ def run(settings: Settings, digest: bytes | None = None) -> int:
     return WRONG if any(finding.breaches for finding in findings) else RIGHT
 
 
-def follows() -> list[tuple[str, str]]:
+def follows(settings: Settings) -> list[tuple[str, str]]:
     """Who follows whom."""
-    return [(service.name, source) for service in app.SERVICES for source in service.consumes]
+    return [(service.name, source) for service in app.services(settings) for source in service.consumes]
 
 
 def _audit_until_sure(moment: Moment, checks: Sequence[Check]) -> list[Finding]:

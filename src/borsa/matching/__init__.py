@@ -60,6 +60,7 @@ __all__ = [
     "kernel_name",
     "open_kernel",
     "pack_command",
+    "with_last_price",
 ]
 
 NAIVE = "naive"
@@ -107,6 +108,14 @@ def open_kernel(name: str = "") -> Kernel:
     """An empty kernel: `naive`, `compiled`, or without a name the fastest that is installed. Raises
     NoSuchKernel."""
     return CompiledKernel() if kernel_name(name) == COMPILED else NaiveKernel()
+
+
+def with_last_price(kernel: Kernel, market: int, price: int) -> None:
+    """Give a market that was matched elsewhere until now the price of its last trade, in ticks."""
+    known = NaiveKernel()
+    known.restore(kernel.snapshot())
+    known.set_last_price(market, price)
+    kernel.restore(known.snapshot())
 
 
 def kernel_name(name: str = "") -> str:

@@ -91,6 +91,10 @@ class NaiveKernel:
         book = self._books.get(market)
         return book.last_price if book else 0
 
+    def set_last_price(self, market: int, price: int) -> None:
+        """A market was matched elsewhere until now."""
+        (self._books.get(market) or self._new_book(market)).last_price = price
+
     def state(self, market: int) -> int:
         book = self._books.get(market)
         return book.state if book else STATE_OPEN

@@ -65,9 +65,16 @@ class Bus(Protocol):
     """What a writer and the edge need of a bus."""
 
     def ask(
-        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+        self,
+        request: Request[Any],
+        origin: Origin,
+        replies: Replies,
+        token: Any,
+        once: Once | None = None,
+        of: str = "",
     ) -> None:
-        """Put a question to the service that answers it; the outcome comes to `replies` with the token."""
+        """Put a question to the service that answers it, or to the one of its shards that `of` names; the outcome comes
+        to `replies` with the token."""
 
     def publish(self, source: str, events: Sequence[Recorded]) -> None:
         """Hand committed events to every consumer and listener."""

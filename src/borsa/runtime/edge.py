@@ -13,6 +13,7 @@ from borsa.requests import Request
 from borsa.runtime.bus import Bus, Listener, Once, Origin, Outcome
 from borsa.runtime.log import Recorded
 from borsa.runtime.reading import Reading
+from borsa.runtime.shards import known_of
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -28,17 +29,23 @@ class Edge:
         self._watched: dict[tuple[str, str], list[asyncio.Future[Event]]] = {}
         for source in readings:
             bus.listen(source, self)
+        self._shards = {service: known_of(service, readings) for service in readings}
 
-    async def ask(self, request: Request[R], origin: Origin, once: Once | None = None) -> R:
-        """The reply of the service that answers; raises its `Refused`. The effect is on disk by then."""
+    async def ask(self, request: Request[R], origin: Origin, once: Once | None = None, of: str = "") -> R:
+        """The reply of the service that answers, or of its shard that `of` names; raises its `Refused`. The effect is
+        on disk by then."""
         token: asyncio.Future[Any] = self._loop.create_future()
-        self._bus.ask(request, origin, self, token, once)
+        self._bus.ask(request, origin, self, token, once, of)
         return await token  # type: ignore[no-any-return]
 
     @property
     def services(self) -> Collection[str]:
         """The services whose data can be read here."""
         return self._readings.keys()
+
+    def shards(self, service: str) -> Sequence[str]:
+        """The names of a service's shards, the first one first; it is the only one of most."""
+        return self._shards[service]
 
     async def read(self, service: str, select: Callable[..., T], *given: Any) -> T:
         """What `select(reader, *given)` finds in a service's committed data; Unreadable."""

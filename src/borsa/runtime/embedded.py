@@ -32,9 +32,15 @@ class EmbeddedBus:
             self._consumers.setdefault(source, []).append(writer)
 
     def ask(
-        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+        self,
+        request: Request[Any],
+        origin: Origin,
+        replies: Replies,
+        token: Any,
+        once: Once | None = None,
+        of: str = "",
     ) -> None:
-        self._writers[request.answered_by].inbox.put(Question(request, origin, replies, token, once))
+        self._writers[of or request.answered_by].inbox.put(Question(request, origin, replies, token, once))
 
     def publish(self, source: str, events: Sequence[Recorded]) -> None:
         for writer in self._consumers.get(source, ()):

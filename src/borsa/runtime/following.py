@@ -7,6 +7,7 @@ from borsa.runtime.edge import Edge
 from borsa.runtime.feeds import Feed
 from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.own import OwnStream
+from borsa.runtime.http.own_of_shards import OwnStreamOfShards
 from borsa.runtime.service import Service
 
 
@@ -19,5 +20,6 @@ def channels(services: Sequence[Service[Any]], doors: Mapping[str, Any], edge: E
             feeds = service.feeds(doors[service.name])
             public |= feeds.public
             for name, each in feeds.own.items():
-                own[name] = OwnStream(name, service.name, each, edge)
+                stream = OwnStream if len(edge.shards(service.name)) == 1 else OwnStreamOfShards
+                own[name] = stream(name, service.name, each, edge)
     return Channels(public, own)

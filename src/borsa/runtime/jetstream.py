@@ -160,13 +160,20 @@ class JetStreamBus:
     # what others need of a bus --------------------------------------------------------------------------------------
 
     def ask(
-        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+        self,
+        request: Request[Any],
+        origin: Origin,
+        replies: Replies,
+        token: Any,
+        once: Once | None = None,
+        of: str = "",
     ) -> None:
-        writer = self._writers.get(request.answered_by)
+        service = of or request.answered_by
+        writer = self._writers.get(service)
         if writer is not None:
             writer.inbox.put(Question(request, origin, replies, token, once))
         else:
-            self.ask_of(request.answered_by, request, origin, replies, token, once)
+            self.ask_of(service, request, origin, replies, token, once)
 
     def ask_of(
         self,
@@ -222,7 +229,7 @@ class JetStreamBus:
         subject = arrived.subject
         if subject.startswith(ASK):
             for asked in self._language.decode(arrived.data):
-                self._answer(asked, arrived.reply)
+                self._answer(subject.removeprefix(ASK), asked, arrived.reply)
         elif subject.startswith(REPLY):
             if arrived.nobody:
                 self._questions.nobody(int(subject.rpartition(".")[2]))
@@ -255,7 +262,7 @@ class JetStreamBus:
         else:
             _log.error("reply_too_large", subject=subject, bytes=len(data))
 
-    def _answer(self, asked: Asked, reply: str) -> None:
+    def _answer(self, service: str, asked: Asked, reply: str) -> None:
         asker = self._asker(reply.removeprefix(REPLY).partition(".")[0])
         if isinstance(asked.request, DescribeProcess):
             asker.deliver([(asked.number, self._vitals())])
@@ -263,8 +270,8 @@ class JetStreamBus:
             # else it is asked again, and the answer is still to come
             asker.unanswered.add(asked.number)
             origin = Origin(asked.correlation, asked.causation, asked.admin)
-            writer = self._writers[asked.request.answered_by]
-            writer.inbox.put(Question(asked.request, origin, asker, asked.number, asked.once))
+            inbox = self._writers[service].inbox
+            inbox.put(Question(asked.request, origin, asker, asked.number, asked.once))
 
     def _asker(self, inbox: str) -> _Asker:
         found = self._askers.get(inbox)

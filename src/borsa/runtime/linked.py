@@ -57,11 +57,17 @@ class LinkedBus:
         self._decoders: dict[type[Request[Any]], msgspec.msgpack.Decoder[Any]] = {}
 
     def ask(
-        self, request: Request[Any], origin: Origin, replies: Replies, token: Any, once: Once | None = None
+        self,
+        request: Request[Any],
+        origin: Origin,
+        replies: Replies,
+        token: Any,
+        once: Once | None = None,
+        of: str = "",
     ) -> None:
-        link = self._behind.get(request.answered_by)
+        link = self._behind.get(of or request.answered_by)
         if link is None:
-            self._local.ask(request, origin, replies, token, once)
+            self._local.ask(request, origin, replies, token, once, of)
         else:
             self.ask_over(link, request, origin, replies, token, once)
 

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from borsa.errors import CantStart
+from borsa.runtime.shards import service_of
 
 SERVICES_FOLDER = Path(__file__).parent.parent / "services"
 
@@ -20,10 +21,11 @@ class NewerSchema(CantStart):
 
 
 def configuration(service: str) -> Config:
-    """Where Alembic finds the revisions of a service."""
+    """Where Alembic finds the revisions of a service, or of a shard of it."""
     config = Config()
-    config.set_main_option("script_location", str(SERVICES_FOLDER / service / "migrations"))
-    config.set_main_option("version_locations", str(SERVICES_FOLDER / service / "migrations"))
+    folder = str(SERVICES_FOLDER / service_of(service) / "migrations")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("version_locations", folder)
     config.set_main_option("path_separator", "os")
     return config
 

@@ -1,6 +1,7 @@
 """What a service is to the runtime: a manifest that says what it answers, follows and publishes."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from borsa.runtime.clock import Clock
 from borsa.runtime.edge import Edge
 from borsa.runtime.feeds import Feeds, Messages
 from borsa.runtime.http.route import Route
-from borsa.runtime.session import Session
+from borsa.runtime.shards import shards_of
 from borsa.runtime.store import Reader
 from borsa.settings import Settings
 
@@ -63,7 +64,8 @@ class Background(Protocol):
 class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     """A service's manifest.
 
-    `memory` opens what the handlers work on; `starts` run once before anything else, each in a transaction of its own,
+    `memory(session, settings)` opens what the handlers work on, and of a shard (`shards.py`) `memory(session, settings,
+    shard=name)`; `starts` run once before anything else, each in a transaction of its own,
     as `deed(tx, memory, fetch)`, where `fetch(source, after)` reads another service's log.
     `skips_poison`: an event that can't be handled is tried again and then set aside (a follower that can be rebuilt),
     instead of stopping the service (where skipping would break the books). `facts` say what it runs, for /healthz.
@@ -74,7 +76,7 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 
     name: str
     tables: sa.MetaData
-    memory: Callable[[Session, Settings], M]
+    memory: Callable[..., M]
     routes: Sequence[Route]
     answers: Mapping[type[Any], Deed | Many]
     consumes: Mapping[str, Mapping[type[Event], Deed] | Batch] = {}
@@ -93,3 +95,26 @@ class Service(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 def streamed(services: Sequence[Service[Any]]) -> dict[str, tuple[type[msgspec.Struct], ...]]:
     """The messages of every channel that can be followed, by its name."""
     return {name: kinds for service in services for name, kinds in service.channels.items()}
+
+
+def divided(services: Sequence[Service[Any]], service: str, more: int) -> tuple[Service[Any], ...]:
+    """The services, with so many more shards of one of them, and followed as that one is."""
+    found: list[Service[Any]] = []
+    for each in services:
+        followed = msgspec.structs.replace(each, consumes=_followed(each.consumes, service, more))
+        found.append(followed)
+        if each.name == service:
+            found += [
+                msgspec.structs.replace(followed, name=shard, memory=partial(each.memory, shard=shard))
+                for shard in shards_of(service, more)[1:]
+            ]
+    return tuple(found)
+
+
+def _followed(consumes: Mapping[str, Any], service: str, more: int) -> dict[str, Any]:
+    """What is taken of a service is taken of each of its shards."""
+    found: dict[str, Any] = {}
+    for source, takes in consumes.items():
+        for shard in shards_of(source, more) if source == service else (source,):
+            found[shard] = takes
+    return found

@@ -1,9 +1,11 @@
 """Do the databases of an exchange belong together? All of them have to be there, and be of one moment."""
 
 from collections.abc import Collection, Mapping
+from contextlib import closing
 
 from borsa.errors import CantStart
 from borsa.runtime.log import Cursor, cursors, event_at, newest, read_after
+from borsa.runtime.shards import is_shard
 from borsa.runtime.store import Database, Reader
 
 
@@ -24,8 +26,20 @@ def _check_complete(there: Collection[Database], missing: Collection[Database], 
     """What is lost is not made anew in silence. Where nothing ever happened, nothing is lost: the first start was
     killed while it made the databases, and goes on."""
     if missing and not all(is_new(database) for database in there):
-        lost = ", ".join(database.name for database in missing)
-        raise CantStart(f"{place} has lost the database of {lost}; restore all of one moment")
+        lost = ", ".join(database.name for database in missing if _was_there(database.name, there))
+        if lost:
+            raise CantStart(f"{place} has lost the database of {lost}; restore all of one moment")
+
+
+def _was_there(name: str, others: Collection[Database]) -> bool:
+    """A shard may be new; of one that ever said something, somebody has a cursor."""
+    if not is_shard(name):
+        return True
+    for database in others:
+        with closing(database.reader()) as reader:
+            if name in cursors(reader):
+                return True
+    return False
 
 
 def is_new(database: Database) -> bool:
@@ -44,6 +58,8 @@ def _check_cursors(found: Mapping[str, Database]) -> None:
     try:
         for name, reader in readers.items():
             for cursor in cursors(reader).values():
+                if cursor.source not in readers:
+                    raise CantStart(f"{name} follows {cursor.source}, which is a shard that BORSA_TRADES_SHARDS misses")
                 _check_cursor(name, cursor, readers[cursor.source])
     finally:
         for reader in readers.values():

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 
 from borsa.commands.audit.check import Check, Look
-from borsa.commands.audit.moment import SERVICES, of
+from borsa.commands.audit.moment import of
 
 _ACTIONS = """
     SELECT sequence, time, author, action, target, correlation, details, digest
@@ -15,7 +15,7 @@ _ACTIONS = """
 
 def actions_are_sealed(look: Look) -> Iterator[str]:
     """1, 2, 3 without a gap, times that never go back, every digest as the rows up to it have it."""
-    for service in SERVICES:
+    for service in look.moment.services:
         last, time, digest = 0, 0, bytes(32)
         for sequence, at, author, action, target, correlation, details, sealed in look.each(of(service, _ACTIONS)):
             name = f"action {service}/{sequence}"

@@ -1,15 +1,17 @@
 """The books: never crossed, always in turn, and the same again when the log is replayed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.moment import of
 from borsa.commands.audit.witness import DECODE
 from borsa.events import TradeBusted
+from borsa.markets import Market
 from borsa.runtime.codec import encode
 from borsa.services.trades import publishing
-from borsa.services.trades.books import Books
+from borsa.services.trades.books import Books, Live
 from borsa.services.trades.engine import Engine, Input
 from borsa.services.trades.model import Piece, Snapshot
 from borsa.services.trades.snapshots import joined
@@ -40,10 +42,19 @@ def kinds_keep_their_word(look: Look) -> Iterator[str]:
 
 def replay_is_the_same(look: Look) -> Iterator[str]:
     """The engine itself, from the first event on: the same words, byte for byte, and the same open orders."""
-    engine = Engine()
-    told = _told(look)
-    snapshots = _snapshots(look)
-    for inputs in _batches(look, look.moment.cursor("trades", "orders"), snapshots):
+    live: dict[int, tuple[Live, Market]] = {}
+    for shard in look.moment.shards:
+        engine = Engine(shard=shard)
+        yield from _replayed(look, engine)
+        live |= {each.order_id: (each, engine.books.market(each.symbol)) for each in engine.books.live.values()}
+    yield from _other_orders(look, live)
+
+
+def _replayed(look: Look, engine: Engine) -> Iterator[str]:
+    shard = engine.shard
+    told = _told(look, shard)
+    snapshots = _snapshots(look, shard)
+    for inputs in _batches(look, look.moment.cursor(shard, "orders"), snapshots):
         outcomes = engine.apply(inputs)
         for (sequence, _), said in zip(inputs, outcomes, strict=True):
             for outcome in said:
@@ -51,23 +62,22 @@ def replay_is_the_same(look: Look) -> Iterator[str]:
                 expected = (f"orders/{sequence}", type(event).__name__, encode(event))
                 at, *found = next(told, (0, "", "", b""))
                 if tuple(found) != expected:
-                    yield f"trades/{at} is {found}, a replay says {expected}"
+                    yield f"{shard}/{at} is {found}, a replay says {expected}"
                     return
         yield from _unlike_snapshot(look, engine, snapshots.get(inputs[-1][0]))
     for at, *found in told:
-        yield f"trades/{at} is {found}, a replay does not say so"
+        yield f"{shard}/{at} is {found}, a replay does not say so"
         return
-    yield from _other_orders(look, engine)
 
 
-_SNAPSHOTS = "SELECT sequence, taken_at, orders, digest FROM trades.snapshots ORDER BY sequence"
-_PIECES = "SELECT sequence, number, body FROM trades.snapshot_pieces WHERE sequence = ? ORDER BY number"
+_SNAPSHOTS = "SELECT sequence, taken_at, orders, digest FROM $service.snapshots ORDER BY sequence"
+_PIECES = "SELECT sequence, number, body FROM $service.snapshot_pieces WHERE sequence = ? ORDER BY number"
 _INPUTS = "SELECT sequence, type, data FROM orders.log WHERE sequence <= ? ORDER BY sequence"
-_WORDS = "SELECT sequence, causation, type, data FROM trades.log WHERE type != ? ORDER BY sequence"
+_WORDS = "SELECT sequence, causation, type, data FROM $service.log WHERE type != ? ORDER BY sequence"
 
 
-def _told(look: Look) -> Iterator[tuple[int, str, str, bytes]]:
-    yield from look.each(_WORDS, TradeBusted.__name__)
+def _told(look: Look, shard: str) -> Iterator[tuple[int, str, str, bytes]]:
+    yield from look.each(of(shard, _WORDS), TradeBusted.__name__)
 
 
 def _batches(look: Look, last: int, ends: Collection[int]) -> Iterator[Sequence[Input]]:
@@ -83,34 +93,32 @@ def _batches(look: Look, last: int, ends: Collection[int]) -> Iterator[Sequence[
         yield batch
 
 
-def _snapshots(look: Look) -> dict[int, Snapshot]:
+def _snapshots(look: Look, shard: str) -> dict[int, Snapshot]:
     """By their sequences. What has no head yet is none."""
-    return {row[0]: Snapshot(*row) for row in look.each(_SNAPSHOTS)}
+    return {row[0]: Snapshot(*row) for row in look.each(of(shard, _SNAPSHOTS))}
 
 
-def _body(look: Look, snapshot: Snapshot) -> bytes:
-    return joined(snapshot, [Piece(*row) for row in look.each(_PIECES, snapshot.sequence)])
+def _body(look: Look, shard: str, snapshot: Snapshot) -> bytes:
+    return joined(snapshot, [Piece(*row) for row in look.each(of(shard, _PIECES), snapshot.sequence)])
 
 
 def _unlike_snapshot(look: Look, engine: Engine, snapshot: Snapshot | None) -> Iterator[str]:
     if snapshot is None:
         return
     try:
-        kernel, books = msgspec.msgpack.decode(_body(look, snapshot), type=tuple[bytes, Books])
+        kernel, books = msgspec.msgpack.decode(_body(look, engine.shard, snapshot), type=tuple[bytes, Books])
     except ValueError as error:
-        yield f"the snapshot at orders/{snapshot.sequence} is damaged: {error}"
+        yield f"the snapshot of {engine.shard} at orders/{snapshot.sequence} is damaged: {error}"
         return
     if kernel != engine.kernel.snapshot() or books != engine.books or len(books.live) != snapshot.orders:
-        yield f"the snapshot at orders/{snapshot.sequence} has other books than a replay"
+        yield f"the snapshot of {engine.shard} at orders/{snapshot.sequence} has other books than a replay"
 
 
-def _other_orders(look: Look, engine: Engine) -> Iterator[str]:
-    live = engine.books.live
+def _other_orders(look: Look, live: Mapping[int, tuple[Live, Market]]) -> Iterator[str]:
     for order_id in sorted(live.keys() ^ look.witness.live.keys()):
         yield f"order {order_id} is open in {'a replay' if order_id in live else 'the logs'} only"
     for order_id in live.keys() & look.witness.live.keys():
-        replayed, known = live[order_id], look.witness.live[order_id]
-        market = engine.books.market(replayed.symbol)
+        (replayed, market), known = live[order_id], look.witness.live[order_id]
         amounts = [each * market.lot for each in (replayed.quantity, replayed.filled, replayed.prevented)]
         if [replayed.price * market.tick, *amounts] != [known.price, known.quantity, known.filled, known.prevented]:
             yield f"order {order_id} is another in a replay than in the logs"
@@ -118,14 +126,15 @@ def _other_orders(look: Look, engine: Engine) -> Iterator[str]:
 
 def snapshots_are_whole(look: Look) -> Iterator[str]:
     """Checksums match, and none is ahead of the log."""
-    taken = look.moment.cursor("trades", "orders")
-    for sequence, snapshot in _snapshots(look).items():
-        try:
-            _body(look, snapshot)
-        except ValueError as error:
-            yield f"the snapshot at orders/{sequence} is damaged: {error}"
-        if sequence > taken:
-            yield f"the snapshot at orders/{sequence} is ahead of the cursor {taken}"
+    for shard in look.moment.shards:
+        taken = look.moment.cursor(shard, "orders")
+        for sequence, snapshot in _snapshots(look, shard).items():
+            try:
+                _body(look, shard, snapshot)
+            except ValueError as error:
+                yield f"the snapshot of {shard} at orders/{sequence} is damaged: {error}"
+            if sequence > taken:
+                yield f"the snapshot of {shard} at orders/{sequence} is ahead of the cursor {taken}"
 
 
 def book_agrees_with_orders(look: Look) -> Iterator[str]:
@@ -134,10 +143,12 @@ def book_agrees_with_orders(look: Look) -> Iterator[str]:
         SELECT o.symbol, max(CASE o.side WHEN 'buy' THEN f.price END), min(CASE o.side WHEN 'sell' THEN f.price END),
             count(*)
         FROM orders.orders o JOIN temp.folded f ON f.order_id = o.order_id
-        WHERE o.status IN ('open', 'partially_filled') AND f.reason IS NULL AND o.order_type = 'limit' AND f.last <= ?
+        JOIN temp.applied a ON a.consumer = 'orders' AND a.source = f.source
+        WHERE o.status IN ('open', 'partially_filled') AND f.reason IS NULL AND o.order_type = 'limit'
+            AND f.last <= a.sequence
         GROUP BY o.symbol
     """
-    for symbol, bid, ask, orders in look.wrong(sql, look.moment.cursor("orders", "trades")):
+    for symbol, bid, ask, orders in look.wrong(sql):
         look.rows_seen += orders
         if bid is not None and ask is not None and bid >= ask:
             yield f"{symbol}: an open bid at {bid} stands against an open ask at {ask}"

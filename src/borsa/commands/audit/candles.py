@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from borsa.commands.audit.check import Check, Look, whole
+from borsa.commands.audit.moment import of
 
 INTERVALS = (1, 60, 300, 900, 3_600, 14_400, 86_400)
 MOST = 2**63 - 1
@@ -13,12 +14,12 @@ _FOLDED = """
             max(price) AS high, min(price) AS low, count(*) AS trades,
             sum(quantity >> 32) AS base_high, sum(quantity & 4294967295) AS base_low,
             sum(notional >> 32) AS quote_high, sum(notional & 4294967295) AS quote_low
-        FROM trades.trades WHERE block = 0 GROUP BY 1, 2),
-    kept AS (SELECT * FROM trades.candles WHERE interval = :interval)
+        FROM $service.trades WHERE block = 0 GROUP BY 1, 2),
+    kept AS (SELECT * FROM $service.candles WHERE interval = :interval)
     SELECT coalesce(s.symbol, k.symbol), coalesce(s.start, k.start), base_high, base_low, quote_high, quote_low,
         k.volume, k.quote_volume,
-        (SELECT price FROM trades.trades WHERE trade_id = s.first), s.high, s.low,
-        (SELECT price FROM trades.trades WHERE trade_id = s.last), s.trades,
+        (SELECT price FROM $service.trades WHERE trade_id = s.first), s.high, s.low,
+        (SELECT price FROM $service.trades WHERE trade_id = s.last), s.trades,
         k.open, k.high, k.low, k.close, k.trades
     FROM stretches s FULL JOIN kept k ON k.symbol = s.symbol AND k.start = s.start
 """
@@ -27,10 +28,15 @@ _FOLDED = """
 def are_the_fold(look: Look) -> Iterator[str]:
     """A candle for each stretch in which something was traded, and what was; no other. Old ones of a second may be
     gone."""
-    oldest = look.moment.one("SELECT min(start) FROM trades.candles WHERE interval = 1")[0]
+    for shard in look.moment.shards:
+        yield from _of_shard(look, shard)
+
+
+def _of_shard(look: Look, shard: str) -> Iterator[str]:
+    oldest = look.moment.one(of(shard, "SELECT min(start) FROM $service.candles WHERE interval = 1"))[0]
     for interval in INTERVALS:
         given = {"interval": interval, "length": interval * 1_000_000}
-        for symbol, start, *rest in look.named(_FOLDED, given):
+        for symbol, start, *rest in look.named(of(shard, _FOLDED), given):
             sums, (volume, quote_volume), traded, kept = rest[:4], rest[4:6], rest[6:11], rest[11:]
             if interval == 1 and kept[-1] is None and oldest is not None and start < oldest:
                 continue

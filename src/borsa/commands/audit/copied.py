@@ -5,7 +5,6 @@ The copy has no constraint and no unique index: whatever PostgreSQL gave away is
 
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect
 
 from borsa import app
-from borsa.commands.audit.moment import PAUSE_SECONDS, QUIET_TRIES_MAX, SERVICES, Moment, NothingToAudit
+from borsa.commands.audit.moment import (
+    PAUSE_SECONDS,
+    QUIET_TRIES_MAX,
+    Follows,
+    Moment,
+    NothingToAudit,
+    shards_in,
+)
 from borsa.errors import CantStart
+from borsa.runtime.shards import service_of
 from borsa.settings import Settings
 
 _TABLES = {service.name: service.tables.tables for service in app.SERVICES}
 
 
-def moment_of(settings: Settings, follows: Sequence[tuple[str, str]]) -> Moment:
+def moment_of(settings: Settings, follows: Follows) -> Moment:
     """The moments of the exchange that the settings name, wherever its data is."""
     if settings.database_url:
         return CopiedMoment(settings, follows)
@@ -30,9 +37,9 @@ def moment_of(settings: Settings, follows: Sequence[tuple[str, str]]) -> Moment:
 
 
 class CopiedMoment(Moment):
-    """All six schemas at one moment: a copy is made of each."""
+    """All schemas at one moment: a copy is made of each."""
 
-    def __init__(self, settings: Settings, follows: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, settings: Settings, follows: Follows) -> None:
         try:
             self._snapshot = app.snapshot(settings)
         except CantStart as error:
@@ -40,7 +47,7 @@ class CopiedMoment(Moment):
         self._copies = tempfile.TemporaryDirectory(prefix="borsa-audit-")
         folder = Path(self._copies.name)
         try:
-            made = [service for service in SERVICES if self._snapshot.has(service)]
+            made = [service for service in shards_in(follows) if self._snapshot.has(service)]
             if not made:
                 raise NothingToAudit(f"{self._snapshot.place} has no exchange")
             for service in made:
@@ -69,20 +76,20 @@ class CopiedMoment(Moment):
         if self.connection.in_transaction:
             # with the tables that the last look made
             self.connection.execute("ROLLBACK")
-        for service in SERVICES:
+        for service in self.services:
             self._copy(service)
         self._snapshot.end()
         self._begin()
 
     def _comes_to_rest(self) -> bool:
-        standing = {service: self._snapshot.standing(service) for service in SERVICES}
+        standing = {service: self._snapshot.standing(service) for service in self.services}
         return all(standing[consumer][1].get(source, 0) == standing[source][0] for consumer, source in self._follows)
 
     def _copy(self, service: str) -> None:
         with closing(apsw.Connection(str(self.folder / f"{service}.db"))) as copy:
             copy.execute("PRAGMA synchronous = OFF")
             with copy:
-                for table in _TABLES[service].values():
+                for table in _TABLES[service_of(service)].values():
                     emptied, filled = _sql(sa.delete(table)), _sql(sa.insert(table))
                     copy.execute(emptied)
                     for rows in self._snapshot.rows(service, table):
@@ -92,7 +99,7 @@ class CopiedMoment(Moment):
 def _make(path: Path, service: str, revision: str) -> None:
     """The tables of a service, empty."""
     copy = sa.MetaData()
-    for table in _TABLES[service].values():
+    for table in _TABLES[service_of(service)].values():
         _like(table, copy)
     made = [_sql(sa.schema.CreateTable(table)) for table in copy.sorted_tables]
     made += [_sql(sa.schema.CreateIndex(index)) for table in copy.sorted_tables for index in table.indexes]

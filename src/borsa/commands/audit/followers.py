@@ -101,11 +101,12 @@ def prices_are_told(look: Look) -> Iterator[str]:
     """Portfolios value at the last trade of the tape."""
     sql = """
         SELECT x.symbol, x.price, p.price FROM temp.executed x
-        JOIN (SELECT max(sequence) AS sequence FROM temp.executed WHERE block = 0 AND sequence <= ? GROUP BY symbol)
-            latest ON latest.sequence = x.sequence
+        JOIN (SELECT max(e.trade_id) AS trade_id FROM temp.executed e
+              JOIN temp.applied a ON a.consumer = 'portfolios' AND a.source = e.source
+              WHERE e.block = 0 AND e.sequence <= a.sequence GROUP BY e.symbol) latest ON latest.trade_id = x.trade_id
         LEFT JOIN portfolios.prices p ON p.symbol = x.symbol
     """
-    for symbol, told, kept in look.each(sql, look.moment.cursor("portfolios", "trades")):
+    for symbol, told, kept in look.each(sql):
         if told != kept:
             yield f"{symbol}: the price is kept as {kept}, the last trade was at {told}"
 

@@ -29,15 +29,16 @@ def held_is_open_holds(look: Look) -> Iterator[str]:
 _HOLD_OF_ORDER = """
     SELECT f.order_id, f.side, f.symbol, f.wallet_id, f.user_id, f.needs, f.filled, f.spent, f.reason,
         h.placed - h.spent - h.released, h.spent, h.status, h.asset, h.wallet_id, h.user_id
-    FROM temp.folded f LEFT JOIN wallets.holds h ON h.hold_id = CAST(f.order_id AS TEXT)
-    WHERE f.last <= ? AND (f.reason IS NULL) = ?
+    FROM temp.folded f JOIN temp.applied a ON a.consumer = 'wallets' AND a.source = f.source
+    LEFT JOIN wallets.holds h ON h.hold_id = CAST(f.order_id AS TEXT)
+    WHERE f.last <= a.sequence AND (f.reason IS NULL) = ?
 """
 
 
 def open_orders_are_held_for(look: Look) -> Iterator[str]:
     """The hold of an open order is what the order requires, to the unit: no less, and no more."""
     yield from look.witnessed("I-03")
-    for row in look.each(_HOLD_OF_ORDER, look.moment.cursor("wallets", "trades"), 1):
+    for row in look.each(_HOLD_OF_ORDER, 1):
         order_id, side, symbol, wallet_id, user_id, needs, filled, spent, _, remaining, paid, status, asset, *of = row
         base, _, quote = symbol.partition("-")
         if remaining is None:
@@ -53,7 +54,7 @@ def open_orders_are_held_for(look: Look) -> Iterator[str]:
 
 def closed_orders_hold_nothing(look: Look) -> Iterator[str]:
     """And what their holds paid is what their trades took."""
-    for row in look.each(_HOLD_OF_ORDER, look.moment.cursor("wallets", "trades"), 0):
+    for row in look.each(_HOLD_OF_ORDER, 0):
         order_id, side, _, _, _, _, filled, spent, reason, remaining, paid, status, *_ = row
         if remaining is None:
             yield f"order {order_id} ({reason}) never had a hold"

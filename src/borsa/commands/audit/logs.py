@@ -10,17 +10,18 @@ import msgspec
 
 from borsa import events
 from borsa.commands.audit.check import Check, Look
-from borsa.commands.audit.moment import SERVICES, of
+from borsa.commands.audit.moment import of
 from borsa.commands.audit.witness import DECODE, SCALE, units
 from borsa.events import BalanceChange, WalletUpdated
 from borsa.money import parse_signed
+from borsa.runtime.shards import service_of
 
 SOURCES = {kind.__name__: kind.source for kind in events.PUBLISHED}
 
 
 def files_are_whole(look: Look) -> Iterator[str]:
     """Pages and indexes, by the database's own check."""
-    for service in SERVICES:
+    for service in look.moment.services:
         for (said,) in look.each(of(service, "PRAGMA $service.quick_check(5)")):
             if said != "ok":
                 yield f"{service}.db: {said}"
@@ -28,7 +29,7 @@ def files_are_whole(look: Look) -> Iterator[str]:
 
 def logs_are_dense(look: Look) -> Iterator[str]:
     """1, 2, 3 without a gap, times that never go back, every row readable and filed under its subject."""
-    for service in SERVICES:
+    for service in look.moment.services:
         before, time = 0, 0
         log = of(service, "SELECT sequence, time, type, subject, data FROM $service.log ORDER BY sequence")
         for sequence, at, kind, subject, data in look.each(log):
@@ -41,7 +42,7 @@ def logs_are_dense(look: Look) -> Iterator[str]:
 
 
 def _unreadable(name: str, service: str, kind: str, subject: str, data: bytes) -> Iterator[str]:
-    if SOURCES.get(kind) != service:
+    if SOURCES.get(kind) != service_of(service):
         yield f"{name} is a {kind}, which {service} does not publish"
         return
     try:
@@ -61,7 +62,7 @@ def cursors_are_behind(look: Look) -> Iterator[str]:
             yield f"{consumer} has applied {source}/{cursor}, the log ends at {look.moment.last[source]}"
         elif not _is_the_one_applied(look, consumer, source):
             yield f"{consumer} has applied another {source}/{cursor} than that log has"
-    for service in SERVICES:
+    for service in look.moment.services:
         for source, sequence, error in look.wrong(
             of(service, "SELECT source, sequence, error FROM $service.dead_letters")
         ):
@@ -81,7 +82,7 @@ def _is_the_one_applied(look: Look, consumer: str, source: str) -> bool:
 def causes_come_first(look: Look) -> Iterator[str]:
     """No event before the one that caused it, and every cause was logged."""
     yield from look.witnessed("I-35")
-    for service in SERVICES:
+    for service in look.moment.services:
         named = of(service, "SELECT DISTINCT causation FROM $service.log WHERE causation IS NOT NULL")
         for (causation,) in look.each(named):
             source, _, sequence = causation.partition("/")
@@ -96,8 +97,10 @@ ONCE = {
 }
 """What can happen only once to a user, a market, an order or a trade."""
 
+_LOGS = {"users": "users.log", "orders": "orders.log", "trades": "temp.every_word"}
+
 _REPEATED = """
-    SELECT type, subject, count(*), max(sequence) FROM $service.log WHERE type IN ($types)
+    SELECT type, subject, count(*), max(sequence) FROM $log WHERE type IN ($types)
     GROUP BY type, subject HAVING count(*) > 1
 """
 
@@ -105,8 +108,9 @@ _REPEATED = """
 def told_once(look: Look) -> Iterator[str]:
     """What can happen once to something with an id was told once: not again, with the same content or with another."""
     for service, types in ONCE.items():
-        look.among(of(service, "SELECT count(*) FROM $service.log WHERE type IN ($types)", types=types))
-        for kind, subject, times, last in look.wrong(of(service, _REPEATED, types=types)):
+        given = {"log": _LOGS[service], "types": types}
+        look.among(of(service, "SELECT count(*) FROM $log WHERE type IN ($types)", **given))
+        for kind, subject, times, last in look.wrong(of(service, _REPEATED, **given)):
             yield f"{service} told {kind} of {subject} {times} times, last as {service}/{last}"
 
 
@@ -123,7 +127,8 @@ _decode_moved = msgspec.json.Decoder(_Moved).decode
 
 _CAUSED = """
     SELECT w.sequence, w.data, w.causation, t.type, t.subject FROM wallets.log w
-    LEFT JOIN trades.log t ON t.sequence = CAST(substr(w.causation, 8) AS INTEGER) AND w.causation LIKE 'trades/%'
+    LEFT JOIN temp.every_word t ON t.source = substr(w.causation, 1, instr(w.causation, '/') - 1)
+        AND t.sequence = CAST(substr(w.causation, instr(w.causation, '/') + 1) AS INTEGER)
     WHERE w.type = 'WalletUpdated' ORDER BY w.sequence
 """
 _VOID = "SELECT count(*) FROM wallets.holds WHERE order_id = ? AND status = 'void'"

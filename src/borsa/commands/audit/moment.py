@@ -10,9 +10,13 @@ from urllib.parse import quote
 import apsw
 
 from borsa.runtime.migrations import head
+from borsa.runtime.shards import known_of
 
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")
 """In the order in which they are looked at: who asks before who is asked, so that an order implies its hold."""
+
+Follows = Sequence[tuple[str, str]]
+"""The pairs of consumer and source that there are."""
 
 _IN_MEMORY = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
@@ -29,22 +33,31 @@ def of(service: str, sql: str, **names: str) -> str:
     return Template(sql).substitute(names, service=service)
 
 
+def shards_in(follows: Follows) -> list[str]:
+    """All services and their shards, in that order."""
+    names = {*SERVICES, *(name for pair in follows for name in pair)}
+    return [shard for service in SERVICES for shard in known_of(service, names)]
+
+
 class NothingToAudit(RuntimeError):
     """The folder has no exchange that this version can read."""
 
 
 class Moment:
-    """All six databases in one read-only connection, each under its service's name.
+    """All databases in one read-only connection, each under its service's name.
 
-    `follows` are the pairs of consumer and source that there are; `where` says where the databases are.
+    `services` are those that there are, shards included; `where` says where the databases are. `temp.every_trade` and
+    `temp.every_word` have the trades and the logs of all shards of trades.
     """
 
-    def __init__(self, folder: Path, follows: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, folder: Path, follows: Follows) -> None:
+        self.services = shards_in(follows)
+        self.shards = known_of("trades", self.services)
         self.folder = folder
         self.where = str(folder)
         self._follows = follows
-        missing = [service for service in SERVICES if not (folder / f"{service}.db").is_file()]
-        if len(missing) == len(SERVICES):
+        missing = [service for service in self.services if not (folder / f"{service}.db").is_file()]
+        if len(missing) == len(self.services):
             raise NothingToAudit(f"{folder} has no databases")
         if missing:
             raise apsw.CantOpenError(f"{', '.join(missing)} has no database")
@@ -53,17 +66,20 @@ class Moment:
         # the driver of the exchange: SQLite's locks belong to the process, and two copies of it take each other's away
         self.connection = apsw.Connection(":memory:", flags=_IN_MEMORY)
         self.connection.set_busy_timeout(BUSY_MS)
-        for service in SERVICES:
+        for service in self.services:
             path = quote(str(folder / f"{service}.db"))
             try:
                 self.connection.execute(of(service, "ATTACH DATABASE ? AS $service"), (f"file:{path}?mode=ro",))
             except apsw.Error as error:
                 raise apsw.CantOpenError(f"{service}.db: {error}") from error
         self._check_schemas()
+        for view, each in _VIEWS.items():
+            parts = " UNION ALL ".join(of(shard, each) for shard in self.shards)
+            self.connection.execute(of(view, "CREATE TEMP VIEW $service AS $parts", parts=parts))
 
     def _check_schemas(self) -> None:
         """Refuse databases whose tables are not those that the checks read."""
-        for service in SERVICES:
+        for service in self.services:
             (found,) = self.one(of(service, "SELECT version_num FROM $service.alembic_version"))
             known = head(service)
             if found < known:
@@ -125,7 +141,7 @@ class Moment:
 
     def newest_time(self) -> int:
         """When the newest event of all was logged: a stopped exchange has no later time than this."""
-        return max(self.one(of(service, "SELECT max(time) FROM $service.log"))[0] or 0 for service in SERVICES)
+        return max(self.one(of(service, "SELECT max(time) FROM $service.log"))[0] or 0 for service in self.services)
 
     def _lags(self) -> list[int]:
         return [self.last[source] - cursor for (_, source), cursor in self.cursors.items()]
@@ -136,10 +152,24 @@ class Moment:
             execute("ROLLBACK")
         execute("BEGIN")
         self.last = {
-            service: self.one(of(service, "SELECT max(sequence) FROM $service.log"))[0] or 0 for service in SERVICES
+            service: self.one(of(service, "SELECT max(sequence) FROM $service.log"))[0] or 0
+            for service in self.services
         }
+        self._check_shards()
         self.cursors = dict.fromkeys(self._follows, 0)
-        for consumer in SERVICES:
+        for consumer in self.services:
             for source, sequence in execute(of(consumer, "SELECT source, sequence FROM $service.cursors")):
-                if source in SERVICES:
+                if source in self.services:
                     self.cursors[consumer, source] = sequence
+
+    def _check_shards(self) -> None:
+        """What a shard that nobody named has would be missed in silence."""
+        for symbol, shard in self.rows("SELECT symbol, shard FROM orders.shard_of_markets"):
+            if shard not in self.services:
+                raise NothingToAudit(f"{shard} has {symbol}, and BORSA_TRADES_SHARDS names no {shard}")
+
+
+_VIEWS = {
+    "every_trade": "SELECT '$service' AS source, * FROM $service.trades",
+    "every_word": "SELECT '$service' AS source, * FROM $service.log",
+}

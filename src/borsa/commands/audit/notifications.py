@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from borsa.commands.audit.check import Check, Look
-from borsa.commands.audit.moment import SERVICES, of
+from borsa.commands.audit.moment import of
 from borsa.commands.audit.witness import DECODE
 from borsa.events import OrderClosed, OrderCreated, PortfolioUpdated, TradeExecuted, WalletUpdated
 
@@ -104,12 +104,12 @@ _OF_NOBODY = """
 
 def what_is_told_was_logged(look: Look) -> Iterator[str]:
     """Each notification of an event is one that the event gives, of that kind and for that user, word for word."""
-    for service in SERVICES:
+    for service in look.moment.services:
         told = of(service, _TOLD, begins=str(len(service) + 2))
         for notification_id, user_id, kind, data, origin, *logged in look.each(told):
             if (user_id, kind, msgspec.json.decode(data)) not in _due(*logged):
                 yield _untold(notification_id, user_id, origin, kind)
-    sources = ", ".join(f"'{service}/'" for service in SERVICES)
+    sources = ", ".join(f"'{service}/'" for service in look.moment.services)
     for notification_id, user_id, kind, origin in look.wrong(of("notifications", _OF_NOBODY, sources=sources)):
         yield _untold(notification_id, user_id, origin, kind)
 
@@ -130,7 +130,7 @@ _REPEATED = """
     SELECT n.origin, n.user_id, n.kind, count(*) FROM notifications.notifications n
     WHERE n.origin IS NOT NULL GROUP BY n.origin, n.user_id, n.kind HAVING count(*) > 1
 """
-_OF_ONE_USER = "SELECT count(*) FROM temp.executed WHERE 'trades/' || sequence = ? AND buyer_id = seller_id"
+_OF_ONE_USER = "SELECT count(*) FROM temp.executed WHERE source || '/' || sequence = ? AND buyer_id = seller_id"
 
 
 def users_are_told_once(look: Look) -> Iterator[str]:

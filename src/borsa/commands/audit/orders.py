@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import msgspec
 
 from borsa import money
-from borsa.commands.audit.check import Check, Look
+from borsa.commands.audit.check import Check, Look, Row
 from borsa.commands.audit.witness import DECODE, units
-from borsa.events import MarketEvent, OrderSnapshot
+from borsa.events import MarketAssigned, MarketEvent, OrderSnapshot
 
 TERMINAL = ("filled", "cancelled", "expired", "rejected")
 NEXT = {
@@ -38,18 +38,17 @@ def fills_are_trades(look: Look) -> Iterator[str]:
     yield from look.witnessed("I-10")
     sums = """
         WITH fills AS (
-            SELECT buy_order_id AS order_id, trade_id, quantity, notional FROM trades.trades
-            UNION ALL SELECT sell_order_id, trade_id, quantity, notional FROM trades.trades),
+            SELECT buy_order_id AS order_id, trade_id, quantity, notional FROM temp.every_trade
+            UNION ALL SELECT sell_order_id, trade_id, quantity, notional FROM temp.every_trade),
         sums AS (SELECT order_id, sum(quantity) AS quantity, sum(notional) AS notional FROM fills GROUP BY order_id)
         SELECT o.order_id, o.filled, m.lot, o.spent, o.quantity, o.prevented,
             coalesce(s.quantity, 0), coalesce(s.notional, 0)
         FROM orders.orders o JOIN orders.markets m ON m.symbol = o.symbol
         LEFT JOIN sums s ON s.order_id = o.order_id LEFT JOIN temp.folded f ON f.order_id = o.order_id
-        WHERE coalesce(f.last, 0) <= ?
+        LEFT JOIN temp.applied a ON a.consumer = 'orders' AND a.source = f.source
+        WHERE coalesce(f.last, 0) <= coalesce(a.sequence, 0)
     """
-    for order_id, filled, lot, spent, quantity, prevented, traded, cost in look.each(
-        sums, look.moment.cursor("orders", "trades")
-    ):
+    for order_id, filled, lot, spent, quantity, prevented, traded, cost in look.each(sums):
         if (filled * lot, spent) != (traded, cost):
             yield f"order {order_id}: filled {filled * lot} for {spent}, its trades sum to {traded} for {cost}"
         if min(filled, prevented) < 0 or (quantity and filled + prevented > quantity):
@@ -100,14 +99,15 @@ _FOLDED = """
     SELECT f.order_id, f.user_id, f.wallet_id, f.symbol, f.side, f.price, f.quantity, f.filled, f.prevented, f.spent,
         f.reason, f.last, m.tick, m.lot,
         o.user_id, o.wallet_id, o.symbol, o.side, o.price, o.quantity, o.filled, o.prevented, o.spent, o.status
-    FROM temp.folded f LEFT JOIN orders.orders o ON o.order_id = f.order_id
-    LEFT JOIN orders.markets m ON m.symbol = f.symbol WHERE f.last <= ?
+    FROM temp.folded f JOIN temp.applied a ON a.consumer = 'orders' AND a.source = f.source
+    LEFT JOIN orders.orders o ON o.order_id = f.order_id
+    LEFT JOIN orders.markets m ON m.symbol = f.symbol WHERE f.last <= a.sequence
 """
 
 
 def orders_are_folds(look: Look) -> Iterator[str]:
     """Every row is what the engine's words about it come to."""
-    for row in look.each(_FOLDED, look.moment.cursor("orders", "trades")):
+    for row in look.each(_FOLDED):
         order_id, *told = row[:10]
         reason, last, tick, lot = row[10:14]
         if row[14] is None or tick is None:
@@ -150,6 +150,23 @@ def markets_are_told(look: Look) -> Iterator[str]:
         yield f"market {symbol} was told of and is not in the table"
 
 
+def places_are_told(look: Look) -> Iterator[str]:
+    """The book of each market is where it was last told to be; of which nothing was told, with the first shard."""
+    sql = "SELECT type, data FROM orders.log WHERE type = 'MarketAssigned' ORDER BY sequence"
+    told = {event.symbol: event.shard for event in _assignments(look.each(sql))}
+    kept = dict(look.each("SELECT symbol, shard FROM orders.shard_of_markets"))
+    for symbol in sorted(told.keys() | kept.keys()):
+        if told.get(symbol) != kept.get(symbol):
+            yield f"{symbol} is with {kept.get(symbol, 'trades')}, it was told to be with {told.get(symbol, 'trades')}"
+
+
+def _assignments(rows: Iterator[Row]) -> Iterator[MarketAssigned]:
+    for kind, data in rows:
+        event = DECODE[kind](data)
+        if isinstance(event, MarketAssigned):
+            yield event
+
+
 def _terms(event: MarketEvent) -> list[str | int]:
     sizes = [units(text) for text in (event.tick_size, event.lot_size, event.min_notional)]
     rates = [money.parse(text, money.RATE_SCALE) for text in (event.maker_fee, event.taker_fee, event.price_band)]
@@ -180,11 +197,12 @@ def last_prices_are_told(look: Look) -> Iterator[str]:
     """The last price of each market is that of its last trade on the tape."""
     sql = """
         SELECT x.symbol, x.price, p.price * m.tick FROM temp.executed x
-        JOIN (SELECT symbol, max(sequence) AS sequence FROM temp.executed WHERE block = 0 AND sequence <= ?
-              GROUP BY symbol) latest ON latest.sequence = x.sequence
+        JOIN (SELECT max(e.trade_id) AS trade_id FROM temp.executed e
+              JOIN temp.applied a ON a.consumer = 'orders' AND a.source = e.source
+              WHERE e.block = 0 AND e.sequence <= a.sequence GROUP BY e.symbol) latest ON latest.trade_id = x.trade_id
         JOIN orders.markets m ON m.symbol = x.symbol LEFT JOIN orders.last_prices p ON p.symbol = x.symbol
     """
-    for symbol, told, kept in look.each(sql, look.moment.cursor("orders", "trades")):
+    for symbol, told, kept in look.each(sql):
         if told != kept:
             yield f"{symbol}: the last price is kept as {kept}, the last trade was at {told}"
 
@@ -194,6 +212,7 @@ CHECKS = (
     Check("I-11", "an order's status only goes forward, and its row says the same", status_goes_forward),
     Check("I-33", "every order is the fold of the engine's words", orders_are_folds),
     Check("I-33", "every market is as it was last told", markets_are_told, ("I-31",)),
+    Check("I-33", "every market is matched where it was told to be", places_are_told),
     Check("I-33", "the last price of a market is that of its last trade", last_prices_are_told),
     Check("I-43", "whatever was asked of the engine was answered", nobody_waits_for_ever),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from borsa import app
 from borsa.commands.audit.check import Check, Look
 from borsa.commands.audit.moment import of
+from borsa.runtime.shards import service_of
 
 WHOLE = ("users", "notifications")
 """Services that are looked through table by table; of the others, what they answered to requests with a key."""
@@ -33,7 +34,7 @@ SECRETS = (
 
 def nothing_is_in_plain(look: Look) -> Iterator[str]:
     """Every text and every blob; passwords as Argon2id hashes, secrets of API keys as digests, or sealed."""
-    for service, table in _tables():
+    for service, table in _tables(look.moment.services):
         rows = look.each(of(service, "SELECT * FROM $service.$table", table=table))
         while some := list(islice(rows, ROWS_AT_ONCE)):
             # what is in one of them is in all of them together, and nearly always it is in none
@@ -48,11 +49,12 @@ def nothing_is_in_plain(look: Look) -> Iterator[str]:
             yield f"what API key {key_id} ({kind}) is known by is no digest, no public key, and not sealed"
 
 
-def _tables() -> Iterator[tuple[str, str]]:
-    for service in app.SERVICES:
-        for table in service.tables.tables:
-            if (service.name in WHOLE or table == "answers") and (service.name, table) != HASHES:
-                yield service.name, table
+def _tables(services: Iterable[str]) -> Iterator[tuple[str, str]]:
+    tables = {service.name: service.tables.tables for service in app.SERVICES}
+    for name in services:
+        for table in tables[service_of(name)]:
+            if (name in WHOLE or table == "answers") and (name, table) != HASHES:
+                yield name, table
 
 
 def _found(values: Iterable[Any]) -> Iterator[str]:

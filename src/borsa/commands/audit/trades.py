@@ -9,7 +9,7 @@ from borsa.commands.audit.check import Check, Look, whole
 from borsa.commands.audit.witness import ONE
 
 _UNTOLD = """
-    SELECT t.trade_id FROM trades.trades t LEFT JOIN temp.executed x ON x.trade_id = t.trade_id
+    SELECT t.trade_id FROM temp.every_trade t LEFT JOIN temp.executed x ON x.trade_id = t.trade_id
     WHERE x.trade_id IS NULL
 """
 _COMPARED = """
@@ -17,7 +17,7 @@ _COMPARED = """
         t.quantity, t.buyer_fee, t.seller_fee, t.sequence, t.block,
         x.symbol, x.buy_order_id, x.sell_order_id, x.buyer_id, x.seller_id, x.taker_side, x.price,
         x.quantity, x.buyer_fee, x.seller_fee, x.market_sequence, x.block
-    FROM temp.executed x LEFT JOIN trades.trades t ON t.trade_id = x.trade_id ORDER BY x.sequence
+    FROM temp.executed x LEFT JOIN temp.every_trade t ON t.trade_id = x.trade_id ORDER BY x.trade_id
 """
 
 
@@ -39,7 +39,7 @@ def two_legs(look: Look) -> Iterator[str]:
     sql = """
         SELECT t.trade_id, t.buy_order_id, t.sell_order_id,
             b.side, s.side, b.symbol, s.symbol, b.user_id, s.user_id, t.symbol, t.buyer_id, t.seller_id
-        FROM trades.trades t
+        FROM temp.every_trade t
         LEFT JOIN orders.orders b ON b.order_id = t.buy_order_id
         LEFT JOIN orders.orders s ON s.order_id = t.sell_order_id
     """
@@ -50,19 +50,19 @@ def two_legs(look: Look) -> Iterator[str]:
 
 def causes_come_first(look: Look) -> Iterator[str]:
     """A trade's id is its cause's sequence times a million; both orders were in the log by then."""
-    look.among("SELECT count(*) FROM trades.trades")
+    look.among("SELECT count(*) FROM temp.every_trade")
     sql = """
         SELECT t.trade_id, p.subject, p.sequence FROM orders.log p
         JOIN temp.legs t ON t.order_id = CAST(p.subject AS INTEGER)
         WHERE p.type = 'OrderCreated' AND p.sequence > t.trade_id / 1000000
     """
     look.moment.connection.execute(
-        "CREATE TEMP TABLE legs AS SELECT buy_order_id AS order_id, min(trade_id) AS trade_id FROM trades.trades"
-        " GROUP BY 1 UNION ALL SELECT sell_order_id, min(trade_id) FROM trades.trades GROUP BY 1"
+        "CREATE TEMP TABLE legs AS SELECT buy_order_id AS order_id, min(trade_id) AS trade_id FROM temp.every_trade"
+        " GROUP BY 1 UNION ALL SELECT sell_order_id, min(trade_id) FROM temp.every_trade GROUP BY 1"
     )
     for trade_id, order_id, sequence in look.wrong(sql):
         yield f"trade {trade_id} was made before its order {order_id} was created by orders/{sequence}"
-    lost = "SELECT trade_id FROM trades.trades WHERE trade_id / 1000000 NOT IN (SELECT sequence FROM orders.log)"
+    lost = "SELECT trade_id FROM temp.every_trade WHERE trade_id / 1000000 NOT IN (SELECT sequence FROM orders.log)"
     for (trade_id,) in look.wrong(lost):
         yield f"trade {trade_id} names a cause that is not in the log"
 
@@ -71,7 +71,7 @@ def values_are_exact(look: Look) -> Iterator[str]:
     """notional = price x quantity above zero."""
     yield from look.witnessed("I-15")
     for trade_id, price, quantity, notional in look.each(
-        "SELECT trade_id, price, quantity, notional FROM trades.trades"
+        "SELECT trade_id, price, quantity, notional FROM temp.every_trade"
     ):
         if notional <= 0 or price * quantity != notional * ONE:
             yield f"trade {trade_id}: {quantity} at {price} is not {notional}"
@@ -81,7 +81,7 @@ def no_self_trades(look: Look) -> Iterator[str]:
     """Unless the order that took said that it may."""
     yield from look.witnessed("I-16")
     sql = """
-        SELECT t.trade_id, t.buyer_id FROM trades.trades t JOIN orders.orders o
+        SELECT t.trade_id, t.buyer_id FROM temp.every_trade t JOIN orders.orders o
         ON o.order_id = CASE t.taker_side WHEN 'buy' THEN t.buy_order_id ELSE t.sell_order_id END
         WHERE t.buyer_id = t.seller_id AND o.self_trade_prevention != 'none'
     """
@@ -91,16 +91,16 @@ def no_self_trades(look: Look) -> Iterator[str]:
 
 def settled_once(look: Look) -> Iterator[str]:
     """Exactly one entry for each trade that wallets has applied, none for any other, and none without a trade."""
-    cursor = look.moment.cursor("wallets", "trades")
     _settled(look)
     look.among("SELECT count(*) FROM temp.settled WHERE kind = 'trade'")
     counted = """
-        SELECT x.trade_id, x.sequence, count(s.entry_id) FROM temp.executed x
+        SELECT x.trade_id, x.source, x.sequence, a.sequence, count(s.entry_id) FROM temp.executed x
+        JOIN temp.applied a ON a.consumer = 'wallets' AND a.source = x.source
         LEFT JOIN temp.settled s ON s.trade_id = x.trade_id AND s.kind = 'trade'
-        GROUP BY x.trade_id HAVING count(s.entry_id) != (x.sequence <= ?)
+        GROUP BY x.trade_id HAVING count(s.entry_id) != (x.sequence <= a.sequence)
     """
-    for trade_id, sequence, entries in look.wrong(counted, cursor):
-        yield f"trade {trade_id} (trades/{sequence}, applied up to {cursor}) has {entries} settlement entries"
+    for trade_id, source, sequence, cursor, entries in look.wrong(counted):
+        yield f"trade {trade_id} ({source}/{sequence}, applied up to {cursor}) has {entries} settlement entries"
     strange = """
         SELECT s.trade_id, s.entry_id FROM temp.settled s LEFT JOIN temp.executed x ON x.trade_id = s.trade_id
         WHERE s.kind = 'trade' AND x.trade_id IS NULL
@@ -120,7 +120,7 @@ def _settled(look: Look) -> None:
 _SETTLEMENTS = """
     SELECT s.entry_id, s.kind, t.trade_id, t.symbol, t.quantity, t.notional, t.buyer_fee, t.seller_fee,
         b.wallet_id, o.wallet_id, p.wallet_id, p.asset, p.amount
-    FROM temp.settled s JOIN trades.trades t ON t.trade_id = s.trade_id
+    FROM temp.settled s JOIN temp.every_trade t ON t.trade_id = s.trade_id
     JOIN orders.orders b ON b.order_id = t.buy_order_id JOIN orders.orders o ON o.order_id = t.sell_order_id
     JOIN wallets.postings p ON p.entry_id = s.entry_id ORDER BY s.entry_id
 """
@@ -170,7 +170,7 @@ _BUSTS = """
         (SELECT count(*) FROM temp.settled s WHERE s.trade_id = t.trade_id AND s.kind = 'bust'),
         (SELECT count(*) FROM wallets.reversals r WHERE r.trade_id = t.trade_id),
         (SELECT count(*) FROM temp.told_busts l WHERE l.trade_id = t.trade_id)
-    FROM trades.trades t WHERE t.status != 'executed'
+    FROM temp.every_trade t WHERE t.status != 'executed'
         OR t.trade_id IN (SELECT trade_id FROM temp.settled WHERE kind = 'bust')
         OR t.trade_id IN (SELECT trade_id FROM wallets.reversals)
         OR t.trade_id IN (SELECT trade_id FROM temp.told_busts)
@@ -182,9 +182,9 @@ def busts_are_reversed_once(look: Look) -> Iterator[str]:
     _settled(look)
     look.moment.connection.execute(
         "CREATE TEMP TABLE told_busts AS SELECT CAST(subject AS INTEGER) AS trade_id"
-        " FROM trades.log WHERE type = 'TradeBusted'"
+        " FROM temp.every_word WHERE type = 'TradeBusted'"
     )
-    look.among("SELECT count(*) FROM trades.trades")
+    look.among("SELECT count(*) FROM temp.every_trade")
     for trade_id, status, entries, reversals, told in look.wrong(_BUSTS):
         # one that is being busted has its entry or not: a crash may have come between
         due = min(entries, 1) if status == "busting" else int(status == "busted")
@@ -195,20 +195,21 @@ def busts_are_reversed_once(look: Look) -> Iterator[str]:
 def fees_arrive(look: Look) -> Iterator[str]:
     """What the fee wallet owns is the sum of all fees, those of busted trades given back."""
     sums = """
-        WITH paid AS (
+        WITH applied AS (
+            SELECT x.* FROM temp.executed x
+            JOIN temp.applied a ON a.consumer = 'wallets' AND a.source = x.source AND x.sequence <= a.sequence),
+        paid AS (
             SELECT substr(x.symbol, 1, instr(x.symbol, '-') - 1) AS asset, x.trade_id, x.buyer_fee AS fee
-            FROM temp.executed x WHERE x.sequence <= :cursor
+            FROM applied x
             UNION ALL
             SELECT substr(x.symbol, instr(x.symbol, '-') + 1), x.trade_id, x.seller_fee
-            FROM temp.executed x WHERE x.sequence <= :cursor)
+            FROM applied x)
         SELECT asset, sum(fee >> 32), sum(fee & 4294967295), count(*) FROM paid
         WHERE trade_id NOT IN (SELECT trade_id FROM wallets.reversals) GROUP BY asset
     """
     yield from look.witnessed("I-14")
     due: dict[str, int] = {}
-    for asset, high, low, fees in look.moment.connection.execute(
-        sums, {"cursor": look.moment.cursor("wallets", "trades")}
-    ):
+    for asset, high, low, fees in look.wrong(sums):
         due[asset] = whole(high, low)
         look.rows_seen += fees
     kept: dict[str, Any] = dict(look.wrong("SELECT asset, available FROM wallets.balances WHERE wallet_id = 'fees'"))

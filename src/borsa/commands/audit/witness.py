@@ -8,7 +8,7 @@ Everything is in the smallest units: prices in 10**-8 quote per base, quantities
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,15 @@ NOTES_MAX = 100
 DECODE: dict[str, Callable[[bytes], Event]] = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in PUBLISHED}
 
 
+class Told(NamedTuple):
+    """An event of a shard of trades, and the sequence in the orders log of what caused it."""
+
+    source: str
+    sequence: int
+    cause: int
+    event: Event
+
+
 def units(text: str | None) -> int:
     """The units of a decimal of the wire; 0 where there is none."""
     return money.parse(text, SCALE) if text else 0
@@ -50,7 +59,7 @@ class Known:
 
     __slots__ = (
         "armed", "charged", "filled", "held", "last", "numerator", "order_id", "placed", "prevented", "price",
-        "quantity", "resting", "spent", "stop_price", "worst_price",
+        "quantity", "resting", "source", "spent", "stop_price", "worst_price",
     )  # fmt: skip
 
     def __init__(self, placed: OrderCreated) -> None:
@@ -63,6 +72,7 @@ class Known:
         self.held = units(placed.held)
         self.armed = placed.order_type in ("stop", "stop_limit")
         self.resting = False
+        self.source = "trades"
         self.filled = self.prevented = self.spent = self.numerator = self.charged = self.last = 0
 
     @property
@@ -101,6 +111,7 @@ class Witness:
         self._rates: dict[str, tuple[int, int]] = {}
         self._incoming: Known | None = None
         self._asked: Event | None = None
+        self._source = "trades"
         # whether an outcome of what was asked names the order that it was asked of
         self._answered = False
 
@@ -160,9 +171,10 @@ class Witness:
 
     # what the engine said ------------------------------------------------------------------------------------------
 
-    def hears(self, sequence: int, event: Event) -> None:
-        """The next event of the trades log."""
+    def hears(self, source: str, sequence: int, event: Event) -> None:
+        """The next event of the log of trades, or of a shard of it (`source`)."""
         self.outcomes += 1
+        self._source = source
         about = getattr(event, "order_id", None) or getattr(event, "buy_order_id", None)
         self._answered = self._answered or about == getattr(self._asked, "order_id", "")
         if isinstance(event, TradeExecuted):
@@ -179,17 +191,18 @@ class Witness:
     def _find(self, sequence: int, order_id: str) -> Known | None:
         known = self.live.get(int(order_id))
         if known is None:
-            self.note("I-35", f"trades/{sequence} speaks of order {order_id}, which is not open")
+            self.note("I-35", f"{self._source}/{sequence} speaks of order {order_id}, which is not open")
         else:
-            known.last = sequence
+            known.source, known.last = self._source, sequence
         return known
 
     def _trade(self, sequence: int, event: TradeExecuted) -> None:
         price, quantity = units(event.price), units(event.quantity)
         fees = units(event.buyer_fee), units(event.seller_fee)
         self.executed.append((
-            sequence, int(event.trade_id), event.symbol, int(event.buy_order_id), int(event.sell_order_id),
-            event.buyer_id, event.seller_id, event.taker_side, price, quantity, *fees, event.sequence, int(event.block),
+            self._source, sequence, int(event.trade_id), event.symbol,
+            int(event.buy_order_id), int(event.sell_order_id), event.buyer_id, event.seller_id,
+            event.taker_side, price, quantity, *fees, event.sequence, int(event.block),
         ))  # fmt: skip
         buyer, seller = self._find(sequence, event.buy_order_id), self._find(sequence, event.sell_order_id)
         if buyer is None or seller is None:
@@ -328,7 +341,7 @@ class Witness:
         needs = 0 if reason else known.needs
         self.folded.append((
             known.order_id, placed.user_id, placed.wallet_id, placed.symbol, placed.side, known.price, known.quantity,
-            known.filled, known.prevented, known.spent, needs, reason, known.last,
+            known.filled, known.prevented, known.spent, needs, reason, known.source, known.last,
         ))  # fmt: skip
 
     def waits(self, event: OrderCreated) -> None:
@@ -361,10 +374,10 @@ def _text(amount: int) -> str:
     return money.write(amount, SCALE)
 
 
-def outcomes_of(rows: Iterator[tuple[int, str, str | None, bytes]]) -> Iterator[tuple[int, int, Event]]:
-    """Rows of the trades log as (sequence, the sequence in the orders log of their cause, event), busts left out."""
+def outcomes_of(source: str, rows: Iterator[tuple[int, str, str | None, bytes]]) -> Iterator[Told]:
+    """Rows of the log of trades, or of a shard of it, busts left out."""
     for sequence, kind, causation, data in rows:
         event = DECODE[kind](data)
         if not isinstance(event, TradeBusted):
-            source, _, cause = (causation or "").partition("/")
-            yield sequence, int(cause) if source == "orders" and cause.isdigit() else 0, event
+            caused_in, _, cause = (causation or "").partition("/")
+            yield Told(source, sequence, int(cause) if caused_in == "orders" and cause.isdigit() else 0, event)

@@ -1,7 +1,7 @@
 """What a route's handler has in hand: who calls, with what, and the way to the services."""
 
 import asyncio
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 import msgspec
@@ -130,6 +130,15 @@ class Call:
         """What `select(reader, *given)` finds in the committed data of the service that the route belongs to."""
         return await self.read_of(self.service, select, *given)
 
+    @property
+    def shards(self) -> Sequence[str]:
+        """The names of the shards of the service that the route belongs to, the first one first."""
+        return self.means.edge.shards(self.service)
+
+    async def read_each(self, select: Callable[[Reader, *Given], T], *given: *Given) -> list[T]:
+        """As `read`, of each shard, in their order."""
+        return [await self.read_of(shard, select, *given) for shard in self.shards]
+
     async def read_of(self, service: str, select: Callable[[Reader, *Given], T], *given: *Given) -> T:
         """As `read`, of a named service."""
         try:
@@ -144,10 +153,11 @@ class Call:
         """What the service that the route belongs to keeps in this process."""
         return self.means.doors[self.service]
 
-    async def ask(self, request: Request[R], *, keyed: bool = True) -> R:
-        """The reply of a service's writer; `keyed` passes the Idempotency-Key on (once for each call)."""
+    async def ask(self, request: Request[R], *, keyed: bool = True, of: str = "") -> R:
+        """The reply of a service's writer, or of that of the shard which `of` names; `keyed` passes the Idempotency-Key
+        on (once for each call)."""
         self._asked = True
-        return await self.means.edge.ask(request, self.origin, self.once if keyed else None)
+        return await self.means.edge.ask(request, self.origin, self.once if keyed else None, of)
 
     def watch(self, source: str, about: str) -> asyncio.Future[Event]:
         """The next event about a subject, or caused by an event."""
@@ -158,6 +168,12 @@ def address_of(scope: MutableMapping[str, Any]) -> str:
     """The network address of a request's client; of forwarded headers only those of a trusted proxy count."""
     client = scope.get("client")
     return client[0] if client else ""
+
+
+async def first_of_any(futures: Sequence[asyncio.Future[Event]], seconds: float) -> Event | None:
+    """The first event that comes, or None when none does in time. What did not come is still waited for."""
+    done, _ = await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return next(iter(done)).result() if done else None
 
 
 async def first_of(future: asyncio.Future[Event], seconds: float) -> Event | None:

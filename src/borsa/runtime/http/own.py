@@ -75,6 +75,10 @@ class OwnChannel:
         self.position = max(self.position, seen)
 
 
+Changed = tuple[OwnChannel, dict[str, int]]
+"""The subjects that changed for a user, with the sequences of their last events."""
+
+
 class OwnStream:
     """All users' channels of one name. Lives on the door's event loop; follows its source while there are any."""
 
@@ -90,7 +94,8 @@ class OwnStream:
         self._flushes = 0
         self._alone = asyncio.Lock()
         if own.since is None:
-            edge.listen(source, self)
+            for shard in edge.shards(source):
+                edge.listen(shard, self)
 
     async def _read(self, select: Callable[..., T], *given: Any) -> T:
         """What `select(reader, *given)` gives. Refused: overloaded."""
@@ -145,13 +150,18 @@ class OwnStream:
     async def _tell(self, channels: Sequence[OwnChannel]) -> None:
         seen = self._seen
         changed = [(each, dict(each.changed)) for each in channels if each.changed]
-        told = await self._read(self._messages, changed) if changed else {}
+        told = await self._told(changed) if changed else {}
         for channel in channels:
             channel.tell(told.get(channel, ()), seen)
 
-    def _messages(
-        self, reader: Reader, changed: Sequence[tuple[OwnChannel, dict[str, int]]]
-    ) -> dict[OwnChannel, list[OwnChanged]]:
+    async def _told(self, changed: Sequence[Changed]) -> dict[OwnChannel, list[OwnChanged]]:
+        return await self._read(self._messages, changed)
+
+    async def _newest(self) -> int:
+        """Where the source is."""
+        return await self._read(self._own.newest)
+
+    def _messages(self, reader: Reader, changed: Sequence[Changed]) -> dict[OwnChannel, list[OwnChanged]]:
         """What is to be said of subjects to whom they concern, by the sequences of their last events."""
         return {
             channel: [
@@ -175,7 +185,7 @@ class OwnStream:
                 return channel
             # listened to before the source is looked at: what is committed in between comes, or is there already
             channel = self._channels[user_id] = OwnChannel(self.name, user_id)
-            position = max(self._seen, await self._read(self._own.newest))
+            position = max(self._seen, await self._newest())
             channel.begin(position)
             if self._own.since is not None and self._rows is None:
                 self._rows = self._own.since(position)

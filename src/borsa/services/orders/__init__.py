@@ -3,6 +3,7 @@
 from borsa.events import (
     BlockTradeAgreed,
     CrossRequested,
+    MarketAssigned,
     MarketCreated,
     MarketUpdated,
     OrderAmended,
@@ -16,9 +17,9 @@ from borsa.events import (
     OrderUpdated,
     TradeExecuted,
 )
-from borsa.requests import AgreeBlockTrade, ConfirmHolds, CrossOrders
+from borsa.requests import AgreeBlockTrade, AssignMarkets, ConfirmHolds, CrossOrders, FindShards
 from borsa.runtime.service import Service
-from borsa.services.orders import api, crossing, feeds, handlers, model, placing, tables
+from borsa.services.orders import api, assigning, crossing, feeds, handlers, model, placing, tables
 from borsa.services.orders.store import Memory
 
 ORDERS: Service[Memory] = Service(
@@ -40,6 +41,8 @@ ORDERS: Service[Memory] = Service(
         ConfirmHolds: handlers.confirm_holds,
         CrossOrders: crossing.cross_orders,
         AgreeBlockTrade: crossing.agree_block_trade,
+        AssignMarkets: assigning.assign_markets,
+        FindShards: assigning.find_shards,
     },
     consumes={
         "trades": {
@@ -60,7 +63,15 @@ ORDERS: Service[Memory] = Service(
         BlockTradeAgreed,
         MarketCreated,
         MarketUpdated,
+        MarketAssigned,
     ),
-    acts=("market.created", "market.changed", "order.cancel_requested", "cross.requested", "block_trade.agreed"),
+    acts=(
+        "market.created",
+        "market.changed",
+        "market.assigned",
+        "order.cancel_requested",
+        "cross.requested",
+        "block_trade.agreed",
+    ),
     starts=(handlers.first_start, handlers.forget_lost_amendments),
 )

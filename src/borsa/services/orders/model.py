@@ -86,6 +86,13 @@ class LastPrice(msgspec.Struct, frozen=True):
     price: int
 
 
+class ShardOfMarket(msgspec.Struct, frozen=True):
+    """Which shard of trades has the book of a market; all others are with the first."""
+
+    symbol: str
+    shard: str
+
+
 class Amendment(msgspec.Struct, frozen=True):
     """An amendment that was put to the engine."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from borsa import money
-from borsa.events import MarketCreated, MarketUpdated, OrderCancelled, OrderCreated, OrderUpdated
+from borsa.events import MarketAssigned, MarketCreated, MarketUpdated, OrderCancelled, OrderCreated, OrderUpdated
 from borsa.markets import ASSET_SCALE, PRICE_SCALE, Market, amount_text
 from borsa.services.orders.model import Order
 
@@ -82,6 +82,12 @@ def market_created(market: Market) -> MarketCreated:
 def market_updated(market: Market) -> MarketUpdated:
     """A market that changed."""
     return MarketUpdated(**market_texts(market))
+
+
+def market_assigned(market: Market, shard: str, last_price: int) -> MarketAssigned:
+    """A market whose book is with a shard from now on."""
+    told = market.price_text(last_price) if last_price else "0"
+    return MarketAssigned(shard=shard, last_price=told, **market_texts(market))
 
 
 def market_changes(before: Market, after: Market) -> dict[str, Any]:

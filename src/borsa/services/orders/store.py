@@ -13,7 +13,7 @@ from borsa.runtime.listing import newest
 from borsa.runtime.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.orders import tables
-from borsa.services.orders.model import Amendment, Counter, LastPrice, Order
+from borsa.services.orders.model import Amendment, Counter, LastPrice, Order, ShardOfMarket
 from borsa.settings import Settings
 
 _o, _m = tables.ORDERS, tables.MARKETS
@@ -22,6 +22,8 @@ IDS_RESERVED = 10_000
 """Order ids that are reserved at once. A crash skips ids, and never uses one twice."""
 
 _OPEN = Statement(sa.select(_o.c.user_id, _o.c.symbol, _o.c.order_id).where(tables.IS_OPEN))
+_OPEN_IN = Statement(sa.select(_o.c.order_id).where(_o.c.symbol == sa.bindparam("symbol"), tables.IS_OPEN).limit(1))
+_SHARDS = Statement(sa.select(tables.SHARD_OF_MARKETS))
 _AMENDING = Statement(sa.select(_o).where(_o.c.amending != 0, tables.IS_OPEN))
 _BY_CLIENT_ID = Statement(
     sa.select(_o).where(
@@ -42,6 +44,7 @@ class Memory:
         self.orders = session.records(_o, Order)
         self.amendments = session.records(tables.AMENDMENTS, Amendment)
         self._markets = session.records(_m, Market)
+        self._shards = session.records(tables.SHARD_OF_MARKETS, ShardOfMarket)
         self._last_prices = session.records(tables.LAST_PRICES, LastPrice)
         self._counters = session.records(tables.COUNTERS, Counter)
         self._next_id = self._stored_ids_end()
@@ -98,6 +101,18 @@ class Memory:
     def put_last_price(self, symbol: str, price: int) -> None:
         """A market has traded."""
         self._last_prices.put(LastPrice(symbol, price))
+
+    def shard_of_markets(self) -> dict[str, str]:
+        """The shard of each market that was assigned to one."""
+        return dict(row for row in self._session.read(_SHARDS))
+
+    def put_shard(self, symbol: str, shard: str) -> None:
+        """The book of a market is with a shard."""
+        self._shards.put(ShardOfMarket(symbol, shard))
+
+    def is_empty(self, symbol: str) -> bool:
+        """Is no order open in a market?"""
+        return not self._session.read(_OPEN_IN, symbol=symbol)
 
     def by_client_id(self, user_id: str, client_order_id: str) -> Order | None:
         """The order that has a user's client id."""
@@ -205,6 +220,11 @@ def market_by_symbol(reader: Reader, symbol: str) -> Market | None:
     """One market."""
     rows = reader.read(_MARKET, symbol=symbol)
     return Market(*rows[0]) if rows else None
+
+
+def shard_of_markets(reader: Reader) -> dict[str, str]:
+    """The shard of each market that was assigned to one."""
+    return dict(row for row in reader.read(_SHARDS))
 
 
 def all_markets(reader: Reader) -> list[Market]:

@@ -82,6 +82,13 @@ LAST_PRICES = strict_table(
     sa.Column("price", INTEGER, nullable=False),
 )
 
+SHARD_OF_MARKETS = strict_table(
+    "shard_of_markets",
+    METADATA,
+    sa.Column("symbol", sa.Text, primary_key=True),
+    sa.Column("shard", sa.Text, nullable=False),
+)
+
 AMENDMENTS = strict_table(
     "amendments",
     METADATA,

@@ -1,7 +1,5 @@
 """The door of trades: what was executed, the public tape and book, and what only admins may do."""
 
-import asyncio
-
 from msgspec import UNSET
 
 from borsa.errors import Refused
@@ -9,11 +7,11 @@ from borsa.events import CrossRejected
 from borsa.markets import symbol_of
 from borsa.requests import AgreeBlockTrade, CrossOrders, Requested
 from borsa.runtime.codec import id_number, required_number
-from borsa.runtime.http.call import Call, first_of
+from borsa.runtime.http.call import Call, first_of_any
 from borsa.runtime.http.page import NEWEST_NUMBER, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
 from borsa.services.trades import store, tape
-from borsa.services.trades.model import Annotate, BustTrade, Trade
+from borsa.services.trades.model import Annotate, BustTrade, Trade, newest_of
 from borsa.services.trades.wire import Bust, NewTrade, TradeNote, TradePage, TradeQuery, TradeReply, trade_reply
 
 ENGINE_SECONDS = 10
@@ -25,29 +23,42 @@ async def list_trades(call: Call) -> TradePage:
     query: TradeQuery = call.query
     symbol = symbol_of(query.symbol) if query.symbol else None
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = await call.read(store.trades_page, call.listed, symbol, query.order_id, before, query.limit)
+    pages = await call.read_each(store.trades_page, call.listed, symbol, query.order_id, before, query.limit)
+    found = newest_of(pages, query.limit)
     data = [trade_reply(trade, call.listed) for trade in found]
     return TradePage(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
 
 async def get_trade(call: Call) -> TradeReply:
     """GET /api/trades/{id}"""
-    trade = await call.read(store.trade_by_id, call.number("id"))
+    trade, _ = await _found(call)
     if trade is None or not call.identity.may_see(trade.buyer_id, trade.seller_id):
         raise Refused("not_found")
     return trade_reply(trade, call.owner)
+
+
+async def _found(call: Call) -> tuple[Trade | None, str]:
+    """The trade of the path, and the shard that made it."""
+    trades = await call.read_each(store.trade_by_id, call.number("id"))
+    return next(((trade, shard) for trade, shard in zip(trades, call.shards, strict=True) if trade), (None, ""))
+
+
+async def _shard_of(call: Call) -> str:
+    """Whom to ask about the trade of the path; where there is but one, it is not looked for."""
+    return "" if len(call.shards) == 1 else (await _found(call))[1]
 
 
 async def execute_trade(call: Call, body: NewTrade) -> TradeReply:
     """POST /api/trades"""
     quantity, price = required_number(body.quantity, "quantity"), required_number(body.price, "price")
     requested = await _request(call, body, quantity, price)
-    told = call.watch("trades", requested.event_id)
+    told = [call.watch(shard, requested.event_id) for shard in call.shards]
     try:
         trade = await _made_by(call, requested)
-        event = None if trade else await first_of(asyncio.shield(told), ENGINE_SECONDS)
+        event = None if trade else await first_of_any(told, ENGINE_SECONDS)
     finally:
-        told.cancel()
+        for each in told:
+            each.cancel()
     if isinstance(event, CrossRejected):
         raise Refused("not_crossable", f"The engine refused: {event.reason}")
     trade = trade or await _made_by(call, requested)
@@ -86,7 +97,8 @@ async def _request(call: Call, body: NewTrade, quantity: str, price: str) -> Req
 
 
 async def _made_by(call: Call, requested: Requested) -> Trade | None:
-    return await call.read(store.trade_caused_by, int(requested.event_id.partition("/")[2]))
+    made = await call.read_each(store.trade_caused_by, int(requested.event_id.partition("/")[2]))
+    return next(filter(None, made), None)
 
 
 async def annotate(call: Call, body: TradeNote) -> TradeReply:
@@ -94,13 +106,14 @@ async def annotate(call: Call, body: TradeNote) -> TradeReply:
     for name in ("quantity", "price", "buyer_id", "seller_id"):
         if getattr(body, name) is not UNSET:
             raise Refused("immutable_trade")
-    trade = await call.ask(Annotate(trade_id=call.number("id"), note=body.note, tags=body.tags))
+    asked = Annotate(trade_id=call.number("id"), note=body.note, tags=body.tags)
+    trade = await call.ask(asked, of=await _shard_of(call))
     return trade_reply(trade, call.owner)
 
 
 async def bust(call: Call, body: Bust) -> TradeReply:
     """DELETE /api/trades/{id}"""
-    trade = await call.ask(BustTrade(trade_id=call.number("id"), reason=body.reason))
+    trade = await call.ask(BustTrade(trade_id=call.number("id"), reason=body.reason), of=await _shard_of(call))
     return trade_reply(trade, call.owner)
 
 

@@ -45,13 +45,15 @@ class Live(msgspec.Struct, gc=False, array_like=True):
         return market.notional(self.price, self.remaining)
 
 
-class Books(msgspec.Struct):
-    """Markets by symbol, open orders by id, dense numbers of users, and each market's sequence."""
+class Books(msgspec.Struct, omit_defaults=True):
+    """Markets by symbol, open orders by id, dense numbers of users, and each market's sequence. `elsewhere` are the
+    markets that other shards match."""
 
     markets: dict[str, Market] = msgspec.field(default_factory=dict)
     live: dict[int, Live] = msgspec.field(default_factory=dict)
     owners: dict[str, int] = msgspec.field(default_factory=dict)
     sequences: dict[str, int] = msgspec.field(default_factory=dict)
+    elsewhere: dict[str, Market] = msgspec.field(default_factory=dict)
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol; LookupError when the log has not brought it."""
@@ -59,7 +61,11 @@ class Books(msgspec.Struct):
 
     def put_market(self, market: Market) -> None:
         """A market is so from now on."""
-        self.markets[market.symbol] = market
+        (self.elsewhere if market.symbol in self.elsewhere else self.markets)[market.symbol] = market
+
+    def known(self) -> list[Market]:
+        """All markets, here and elsewhere, by number."""
+        return sorted((*self.markets.values(), *self.elsewhere.values()), key=lambda market: market.number)
 
     def add(self, event: OrderCreated, market: Market) -> Live:
         """Know an order that comes in."""

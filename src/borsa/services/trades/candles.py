@@ -92,6 +92,17 @@ def folded(trades: Iterable[Trade]) -> Iterator[Candle]:
     yield from running.values()
 
 
+def in_turn(parts: Sequence[Sequence[Candle]]) -> list[Candle]:
+    """The candles of one market and interval, where all trades of a part were made before those of the next."""
+    found: list[Candle] = []
+    for candle in (each for part in parts for each in part):
+        if found and found[-1].start == candle.start:
+            found[-1] = joined(found[-1], candle)
+        else:
+            found.append(candle)
+    return found
+
+
 def without_gaps(candles: Sequence[Candle], before: Candle | None, start: int, end: int) -> list[Candle]:
     """One candle for each stretch from `start` to before `end`, both at the beginning of one. Where nothing was traded
     it stands at the last close. `before`: the last candle before `start`; without one they begin with the first."""

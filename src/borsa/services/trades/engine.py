@@ -5,6 +5,7 @@ their causes. No clock, no I/O, no randomness: the same log gives the same outco
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -12,12 +13,13 @@ from borsa.events import (
     BlockTradeAgreed,
     CrossRequested,
     Event,
+    MarketAssigned,
     MarketEvent,
     OrderAmendRequested,
     OrderCancelRequested,
     OrderCreated,
 )
-from borsa.matching import Result, iter_results, layout, open_kernel, pack_command
+from borsa.matching import Result, iter_results, layout, open_kernel, pack_command, with_last_price
 from borsa.runtime.log import Recorded
 from borsa.services.trades.books import Books, Live, market_of
 from borsa.services.trades.model import BookChange, next_fee, trade_id_of
@@ -46,15 +48,23 @@ _ENCODER = msgspec.msgpack.Encoder()
 _PAIR = b"\x92\xc6"
 """MessagePack: an array of two, the first of which is bytes; their number, in four bytes, follows."""
 
+FIRST = "trades"
+"""The shard that has every market which was not assigned to another."""
+
 Input = tuple[int, Event]
 """An event of the orders log with its sequence."""
 
 
+class _Moves(Exception):
+    """The book of a market comes or goes: what is before it, and what follows, are batches of their own."""
+
+
 class Engine:
     """All books of this process, and what the kernel does not know of the orders in them. `kernel` says which one, as
-    the setting does."""
+    the setting does. A `shard` has the markets that were assigned to it; the first one, `trades`, all others."""
 
-    def __init__(self, kernel: str = "") -> None:
+    def __init__(self, kernel: str = "", shard: str = FIRST) -> None:
+        self.shard = shard
         self.kernel = open_kernel(kernel)
         self.books = Books()
         self._saved = bytearray()
@@ -65,20 +75,53 @@ class Engine:
         """Apply events in their order; for each of them, what came of it."""
         self._first.clear()
         self._touched.clear()
+        told = self._apply(inputs)
+        while len(told) < len(inputs):
+            self._move(*inputs[len(told)])
+            told += [[], *self._apply(inputs[len(told) + 1 :])]
+        return told
+
+    def _apply(self, inputs: Sequence[Input]) -> list[list[Outcome]]:
+        """As many of them as make one batch."""
         commands: list[bytes] = []
         asked: list[int | None] = []
-        for _, event in inputs:
-            command = self._command(event)
-            asked.append(None if command is None else len(commands))
-            if command is not None:
-                commands.append(command)
+        is_whole = self.shard == FIRST and not self.books.elsewhere
+        command_of = self._command if is_whole else self._command_of_part
+        with suppress(_Moves):
+            for _, event in inputs:
+                command = command_of(event)
+                asked.append(None if command is None else len(commands))
+                if command is not None:
+                    commands.append(command)
         found: list[list[Result]] = [[] for _ in commands]
         for result in iter_results(self.kernel.process(b"".join(commands))):
             found[result.command_index].append(result)
         return [
             _Telling(self, sequence, event).of(found[index] if index is not None else [])
-            for (sequence, event), index in zip(inputs, asked, strict=True)
+            for (sequence, event), index in zip(inputs, asked, strict=False)
         ]
+
+    def _command_of_part(self, event: Event) -> bytes | None:
+        """As `_command`, where other shards have books, too: what concerns these is passed over."""
+        is_elsewhere = getattr(event, "symbol", None) in self.books.elsewhere
+        return None if is_elsewhere and not isinstance(event, MarketEvent) else self._command(event)
+
+    def _move(self, sequence: int, event: Event) -> None:
+        """A market's book, which is empty, is with the shard that the event names from now on."""
+        if not isinstance(event, MarketAssigned):
+            raise TypeError(f"event {sequence} moves no market")
+        books, market = self.books, market_of(event)
+        books.markets.pop(market.symbol, None)
+        books.elsewhere.pop(market.symbol, None)
+        if event.shard != self.shard:
+            books.elsewhere[market.symbol] = market
+            return
+        books.markets[market.symbol] = market
+        # beyond whatever it was elsewhere, where no event changed a book more than once
+        books.sequences[market.symbol] = sequence
+        if event.last_price != "0":
+            with_last_price(self.kernel, market.number, market.ticks(event.last_price))
+        self.kernel.process(pack_command(layout.OP_SET_STATE, market.number, quantity=_STATES[market.state]))
 
     def _command(self, event: Event) -> bytes | None:
         match event:
@@ -99,10 +142,20 @@ class Engine:
                     quantity=market.lots(event.quantity),
                 )
             case MarketEvent():
-                # known to the orders that follow in this batch; what they cost changes when it is this event's turn
-                market = self.books.markets.setdefault(event.symbol, market_of(event))
-                return pack_command(layout.OP_SET_STATE, market.number, quantity=_STATES[event.state])
+                return self._market(event)
         return None
+
+    def _market(self, event: MarketEvent) -> bytes | None:
+        if isinstance(event, MarketAssigned):
+            raise _Moves
+        if self.shard != FIRST and event.symbol not in self.books.markets:
+            # where every new market begins
+            self.books.elsewhere.setdefault(event.symbol, market_of(event))
+        if event.symbol in self.books.elsewhere:
+            return None
+        # known to the orders that follow in this batch; what they cost changes when it is this event's turn
+        market = self.books.markets.setdefault(event.symbol, market_of(event))
+        return pack_command(layout.OP_SET_STATE, market.number, quantity=_STATES[event.state])
 
     def _about(self, op: int, symbol: str, order_id: str, **fields: int) -> bytes:
         return pack_command(op, self.books.market(symbol).number, int(order_id), **fields)
@@ -208,7 +261,7 @@ class _Telling:
             self._engine.count_change(event)
         for result in results:
             self._tell(result)
-        if isinstance(event, BlockTradeAgreed):
+        if isinstance(event, BlockTradeAgreed) and event.symbol not in self._books.elsewhere:
             self._block(event)
         elif isinstance(event, OrderCreated):
             live = self._books.live.get(int(event.order_id))

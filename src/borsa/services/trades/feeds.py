@@ -21,7 +21,8 @@ from borsa.services.trades.channels import (
     TickerChannel,
     TradeChannel,
 )
-from borsa.services.trades.model import ListMarkets, LookAtMarket, MarketMade, MarketMoved, TradeVoid
+from borsa.services.trades.model import ListMarkets, MarketMade, MarketMoved, TradeVoid
+from borsa.services.trades.places import Places
 from borsa.services.trades.replica import Replica
 from borsa.services.trades.wire import (
     BookChanged,
@@ -59,8 +60,8 @@ _decode = msgspec.msgpack.Decoder(MarketMoved | MarketMade | TradeVoid).decode
 class Followed:
     """A market that somebody asked for, and its channels. From then on it is followed."""
 
-    def __init__(self, edge: Edge, symbol: str, clock: Clock) -> None:
-        self._edge = edge
+    def __init__(self, places: Places, symbol: str, clock: Clock) -> None:
+        self._places = places
         self._symbol = symbol
         self._clock = clock
         self._replica: Replica | None = None
@@ -90,7 +91,7 @@ class Followed:
             self._again = False
             self._missed.clear()
             try:
-                replica = Replica(await self._edge.ask(LookAtMarket(symbol=self._symbol), Origin("replica")))
+                replica = Replica(await self._places.look(self._symbol))
             except Refused:
                 if not self._channels:
                     raise
@@ -145,7 +146,9 @@ class Markets:
         self._followed: dict[str, Followed] = {}
         self._symbols: list[str] | None = None
         self._made = 0
-        edge.tune("trades", self._receive, self._miss)
+        self._places = Places(edge, clock)
+        for shard in edge.shards("trades"):
+            edge.tune(shard, self._receive, self._miss)
 
     async def replica(self, symbol: str) -> Replica:
         """A market as it is. Refused: unknown_symbol."""
@@ -155,7 +158,7 @@ class Markets:
         found = self._followed.get(symbol)
         if found is None:
             # known before it is looked at: what is broadcast meanwhile is for it
-            found = self._followed[symbol] = Followed(self._edge, symbol, self._clock)
+            found = self._followed[symbol] = Followed(self._places, symbol, self._clock)
             try:
                 await found.replica()
             except Refused:
@@ -192,11 +195,19 @@ class Markets:
         else:
             self._made += 1
             self._symbols = None
+            self._moved(said.symbol)
+
+    def _moved(self, symbol: str) -> None:
+        """A market that was followed already is with another shard now."""
+        self._places.forget()
+        if symbol in self._followed:
+            self._followed[symbol].look_anew()
 
     def _miss(self) -> None:
         """Something may have been lost."""
         self._made += 1
         self._symbols = None
+        self._places.forget()
         for followed in self._followed.values():
             followed.look_anew()
 

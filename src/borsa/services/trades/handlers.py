@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from borsa.errors import CantStart, Refused
-from borsa.events import MarketCreated, TradeBusted
+from borsa.events import MarketAssigned, MarketCreated, TradeBusted
 from borsa.markets import amount_text
 from borsa.requests import Done, ReverseTrade
 from borsa.runtime.log import Fetch, Recorded
@@ -37,6 +37,8 @@ from borsa.services.trades.store import Memory
 _log = structlog.get_logger("borsa")
 
 _encode = msgspec.msgpack.Encoder().encode
+
+_NEWS_OF_MARKETS = (MarketCreated.__name__, MarketAssigned.__name__)
 
 HOUR = 3_600_000_000
 """In microseconds."""
@@ -74,7 +76,7 @@ def _show(tx: Transaction, memory: Memory, events: Sequence[Recorded], on_tape: 
     for trades in on_tape.values():
         memory.add_to_candles(trades)
     for recorded in events:
-        if recorded.type == MarketCreated.__name__:
+        if recorded.type in _NEWS_OF_MARKETS:
             tx.broadcast(_encode(MarketMade(recorded.subject)))
     for change in memory.engine.changes():
         public = [publishing.on_tape(trade) for trade in on_tape.get(change.symbol, ())]
@@ -126,6 +128,9 @@ def _essence(trade: Trade) -> tuple[object, ...]:
 
 def look_at_market(tx: Transaction, memory: Memory, request: LookAtMarket) -> MarketSeen:
     """What everybody may see of a market."""
+    if request.symbol in memory.engine.books.elsewhere:
+        # whoever asks looks again where it is
+        raise Refused("overloaded")
     if request.symbol not in memory.engine.books.markets:
         raise Refused("unknown_symbol")
     return memory.seen(request.symbol, tx.now)
@@ -133,7 +138,7 @@ def look_at_market(tx: Transaction, memory: Memory, request: LookAtMarket) -> Ma
 
 def list_markets(_: Transaction, memory: Memory, __: ListMarkets) -> Symbols:
     """Which markets there are."""
-    return Symbols(list(memory.engine.books.markets))
+    return Symbols([market.symbol for market in memory.engine.books.known()])
 
 
 def annotate(tx: Transaction, memory: Memory, request: Annotate) -> Trade:

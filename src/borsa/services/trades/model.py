@@ -1,5 +1,8 @@
 """The law of trades: what an execution is, and what it costs. Pure."""
 
+from collections.abc import Sequence
+from heapq import merge
+from itertools import islice
 from typing import ClassVar
 
 import msgspec
@@ -202,3 +205,8 @@ class BustTrade(Request[Trade], frozen=True, kw_only=True):
     answered_by: ClassVar[str] = "trades"
     trade_id: int
     reason: str
+
+
+def newest_of(pages: Sequence[Sequence[Trade]], limit: int) -> list[Trade]:
+    """The newest trades of several lists that have the newest first."""
+    return list(islice(merge(*pages, key=lambda trade: trade.trade_id, reverse=True), limit))

@@ -1,7 +1,7 @@
 """The memory of trades: the engine, the rows of its trades, their candles, its snapshots, and what the door reads."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -10,15 +10,16 @@ import structlog
 from borsa.money import UNITS_MAX
 from borsa.runtime.listing import newest
 from borsa.runtime.session import Session
-from borsa.runtime.store import Connection, Reader, Statement, insert_row
+from borsa.runtime.store import Connection, Reader, Row, Statement, insert_row
 from borsa.services.trades import tables
 from borsa.services.trades.candles import DAY, INTERVALS, MINUTE, SECOND, candle_of, folded, joined, moved
-from borsa.services.trades.engine import Engine
+from borsa.services.trades.engine import FIRST, Engine
 from borsa.services.trades.model import (
     BOOK_LEVELS_MAX,
     TAPE_TRADES_MAX,
     Candle,
     MarketSeen,
+    OnTape,
     Snapshot,
     Trade,
     trade_id_of,
@@ -52,9 +53,10 @@ _FORGET_SECONDS = Statement(sa.delete(_c).where(*_OLD))
 class Memory:
     """What the handlers work on."""
 
-    def __init__(self, session: Session, settings: Settings) -> None:
+    def __init__(self, session: Session, settings: Settings, shard: str = FIRST) -> None:
         self.settings = settings
-        self.engine = Engine(self.settings.kernel)
+        self._shard = shard
+        self.engine = Engine(settings.kernel, shard)
         self.applied = 0
         self.saved = 0
         self._half: tuple[int, bytes] | None = None
@@ -83,21 +85,8 @@ class Memory:
 
     def seen(self, symbol: str, now: int) -> MarketSeen:
         """What everybody may see of a market, staged changes included."""
-        read = self._session.read
-        tape = read(_TAPE, symbol=symbol, before=UNITS_MAX, limit=TAPE_TRADES_MAX)
-        minutes = read(_CANDLES, symbol=symbol, interval=MINUTE, start=now - DAY, end=UNITS_MAX)
-        candles = [
-            Candle(*row)
-            for interval in INTERVALS.values()
-            for row in reversed(read(_LAST_CANDLES, symbol=symbol, interval=interval))
-        ]
-        return MarketSeen(
-            self.engine.books.markets[symbol],
-            *self.engine.book(symbol, BOOK_LEVELS_MAX),
-            [on_tape(Trade(*row)) for row in reversed(tape)],
-            [Candle(*row) for row in minutes],
-            candles,
-        )
+        book = self.engine.book(symbol, BOOK_LEVELS_MAX)
+        return MarketSeen(self.engine.books.markets[symbol], *book, *traded(self._session, symbol, now))
 
     def forget_candles(self, before: int) -> None:
         """Remove the candles of a second that began before a time."""
@@ -119,12 +108,12 @@ class Memory:
                 return
             except ValueError as error:
                 _log.warning("snapshot_passed_over", sequence=snapshot.sequence, error=str(error))
-        self.engine = Engine(self.settings.kernel)
+        self.engine = Engine(self.settings.kernel, self._shard)
 
     def _load(self, snapshot: Snapshot) -> None:
         if snapshot.sequence > self.cursor:
             raise ValueError("it is newer than the cursor")
-        engine = Engine(self.settings.kernel)
+        engine = Engine(self.settings.kernel, self._shard)
         engine.load(self.snapshots.body_of(snapshot))
         if len(engine.books.live) != snapshot.orders:
             raise ValueError("the number of orders does not match")
@@ -198,6 +187,25 @@ def trade_by_id(reader: Reader, trade_id: int) -> Trade | None:
 def tape_page(reader: Reader, symbol: str, before: int, limit: int) -> list[Trade]:
     """A market's trades, newest first, negotiated ones left out."""
     return [Trade(*row) for row in reader.read(_TAPE, symbol=symbol, before=before, limit=limit)]
+
+
+class Reads(Protocol):
+    """Who reads rows: a reader, or a session, which has the staged ones, too."""
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        """The rows of a select."""
+
+
+def traded(reader: Reads, symbol: str, now: int) -> tuple[list[OnTape], list[Candle], list[Candle]]:
+    """What `MarketSeen` has of a market's trades: its tape, minutes and candles."""
+    tape = reader.read(_TAPE, symbol=symbol, before=UNITS_MAX, limit=TAPE_TRADES_MAX)
+    minutes = reader.read(_CANDLES, symbol=symbol, interval=MINUTE, start=now - DAY, end=UNITS_MAX)
+    candles = [
+        Candle(*row)
+        for interval in INTERVALS.values()
+        for row in reversed(reader.read(_LAST_CANDLES, symbol=symbol, interval=interval))
+    ]
+    return [on_tape(Trade(*row)) for row in reversed(tape)], [Candle(*row) for row in minutes], candles
 
 
 def trade_caused_by(reader: Reader, sequence: int) -> Trade | None:

@@ -1,14 +1,17 @@
 """The public side of a market: its book, its tape and its candles."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from borsa.markets import symbol_of
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.page import NEWEST_NUMBER, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
 from borsa.services.trades import store
-from borsa.services.trades.candles import INTERVALS, MICROSECONDS, start_of, without_gaps
+from borsa.services.trades.candles import INTERVALS, MICROSECONDS, in_turn, start_of, without_gaps
 from borsa.services.trades.feeds import Markets
+from borsa.services.trades.model import Candle, newest_of
 from borsa.services.trades.replica import Replica
 from borsa.services.trades.wire import (
     CandleList,
@@ -45,7 +48,7 @@ async def get_tape(call: Call) -> Tape:
     query: PageQuery = call.query
     symbol = (await _replica(call)).symbol
     (before,) = after_cursor(query.cursor, NEWEST_NUMBER)
-    found = await call.read(store.tape_page, symbol, before, query.limit)
+    found = newest_of(await call.read_each(store.tape_page, symbol, before, query.limit), query.limit)
     data = [tape_entry(symbol, trade) for trade in found]
     return Tape(data=data, next_cursor=next_cursor(found, query.limit, lambda trade: (trade.trade_id,)))
 
@@ -56,9 +59,14 @@ async def get_candles(call: Call) -> CandleList:
     symbol = (await _replica(call)).symbol
     interval = INTERVALS[query.interval]
     start, end = _stretch(query, interval, call.means.clock.now())
-    before = await call.read(store.candle_before, symbol, interval, start)
-    found = await call.read(store.candles_between, symbol, interval, start, end)
-    return CandleList(data=[candle_reply(candle) for candle in without_gaps(found, before, start, end)])
+    # a market was with the first shard before it was with another, and never goes back
+    before = [each for each in await call.read_each(store.candle_before, symbol, interval, start) if each]
+    found = in_turn(await call.read_each(store.candles_between, symbol, interval, start, end))
+    return CandleList(data=[candle_reply(candle) for candle in without_gaps(found, _last(before), start, end)])
+
+
+def _last(candles: Sequence[Candle]) -> Candle | None:
+    return in_turn([[each] for each in sorted(candles, key=attrgetter("start"))])[-1] if candles else None
 
 
 async def get_ticker(call: Call) -> TickerReply:
