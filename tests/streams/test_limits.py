@@ -56,11 +56,23 @@ def test_a_user_has_so_many_streams(running: Running) -> None:
     with Stream(running, ann), Stream(running, ann):
         with Stream(running, ann) as third:
             third.until(lambda: third.closed, "the end")
-            assert third.closed is not None
-            assert third.closed[0] == 4029
+            assert third.closed == (4029, "Too many streams of this user")
         with Stream(running) as later:
             answer = later.ask("authenticate", token=ann.tokens["accessToken"])
             assert (answer["code"], answer["field"]) == ("too_many_requests", "token")
+    until(lambda: _may_open(running, ann), "a place")
+
+
+def test_a_user_has_so_many_streams_of_both_kinds(running: Running) -> None:
+    ann = running.person()
+    events = "/api/stream?channels=orders"
+    with Stream(running, ann), running.http.stream("GET", events, headers=ann.headers) as second:
+        assert second.status_code == 200
+        refusal = running.http.get(events, headers=ann.headers)
+        assert (refusal.status_code, refusal.json()["code"]) == (429, "too_many_requests")
+        with Stream(running, ann) as fourth:
+            fourth.until(lambda: fourth.closed, "the end")
+            assert fourth.closed == (4029, "Too many streams of this user")
     until(lambda: _may_open(running, ann), "a place")
 
 
@@ -87,7 +99,7 @@ def test_an_address_has_so_many_streams(tmp_path: Path) -> None:
         one.follow(BOOK)
         with Stream(running) as other:
             other.until(lambda: other.closed, "the end")
-            assert other.closed == (4029, "too many streams")
+            assert other.closed == (4029, "Too many streams of this address")
 
 
 def test_a_message_that_is_too_large_ends_it(running: Running) -> None:
