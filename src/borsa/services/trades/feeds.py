@@ -1,7 +1,7 @@
 """The feeds of trades: book, trades, ticker and candles of a market, from replicas that follow what is broadcast."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from borsa.services.trades.channels import (
     TickerChannel,
     TradeChannel,
 )
-from borsa.services.trades.model import ListMarkets, LookAtMarket, MarketMade, MarketMoved, TradeVoid
+from borsa.services.trades.model import ListMarkets, LookAtMarket, MarketMade, MarketMoved, MarketsAt, TradeVoid
 from borsa.services.trades.replica import Replica
 from borsa.services.trades.wire import (
     BookChanged,
@@ -56,6 +56,22 @@ AGAIN_SECONDS = 0.25
 _decode = msgspec.msgpack.Decoder(MarketMoved | MarketMade | TradeVoid).decode
 
 
+class _Change(msgspec.Struct, frozen=True, array_like=True):
+    symbol: str
+
+
+class _Moved(msgspec.Struct, frozen=True, array_like=True, tag=MarketMoved.__name__):
+    change: _Change
+
+
+class _Void(msgspec.Struct, frozen=True, array_like=True, tag=TradeVoid.__name__):
+    symbol: str
+
+
+_decode_head = msgspec.msgpack.Decoder(_Moved | MarketMade | MarketsAt | _Void).decode
+"""Of which market it is: all the rest is passed over without making anything of it."""
+
+
 class Followed:
     """A market that somebody asked for, and its channels. From then on it is followed."""
 
@@ -66,6 +82,7 @@ class Followed:
         self._replica: Replica | None = None
         self._looking: asyncio.Task[Replica] | None = None
         self._missed: list[MarketMoved] = []
+        self._least = 0
         self._again = False
         self._channels: dict[str, MarketChannel] = {}
 
@@ -87,7 +104,7 @@ class Followed:
 
     async def _look(self) -> Replica:
         while True:
-            self._again = False
+            self._again, self._least = False, 0
             self._missed.clear()
             try:
                 replica = Replica(await self._edge.ask(LookAtMarket(symbol=self._symbol), Origin("replica")))
@@ -106,7 +123,7 @@ class Followed:
 
     def _is_followed_by(self, replica: Replica) -> bool:
         """Does it follow all that was broadcast since somebody looked?"""
-        return all(replica.apply(moved) for moved in self._missed)
+        return all(replica.apply(moved) for moved in self._missed) and replica.book.sequence >= self._least
 
     def receive(self, moved: MarketMoved) -> None:
         """A commit moved it."""
@@ -114,6 +131,12 @@ class Followed:
             if len(self._missed) < MISSED_MAX:
                 self._missed.append(moved)
         elif not self._replica.apply(moved):
+            self.look_anew()
+
+    def be_at(self, sequence: int) -> None:
+        """It is at least so far."""
+        self._least = max(self._least, sequence)
+        if self._replica is not None and self._replica.book.sequence < sequence:
             self.look_anew()
 
     def void(self, message: TradeVoid) -> None:
@@ -180,23 +203,37 @@ class Markets:
         return await (await self._of(symbol)).channel(kind, make)
 
     def _receive(self, message: bytes) -> None:
+        head = _decode_head(message)
+        if isinstance(head, MarketMade):
+            self._forget_symbols()
+            return
+        if isinstance(head, MarketsAt):
+            self._compare(head.sequences)
+            return
+        followed = self._followed.get(head.change.symbol if isinstance(head, _Moved) else head.symbol)
+        if followed is None:
+            return
         said = _decode(message)
         if isinstance(said, MarketMoved):
-            followed = self._followed.get(said.change.symbol)
-            if followed is not None:
-                followed.receive(said)
+            followed.receive(said)
         elif isinstance(said, TradeVoid):
-            followed = self._followed.get(said.symbol)
-            if followed is not None:
-                followed.void(said)
-        else:
-            self._made += 1
-            self._symbols = None
+            followed.void(said)
+
+    def _compare(self, sequences: Mapping[str, int]) -> None:
+        """So far are some markets: was something of them lost?"""
+        if self._symbols is not None and not sequences.keys() <= set(self._symbols):
+            self._forget_symbols()
+        for symbol, sequence in sequences.items():
+            if symbol in self._followed:
+                self._followed[symbol].be_at(sequence)
+
+    def _forget_symbols(self) -> None:
+        self._made += 1
+        self._symbols = None
 
     def _miss(self) -> None:
         """Something may have been lost."""
-        self._made += 1
-        self._symbols = None
+        self._forget_symbols()
         for followed in self._followed.values():
             followed.look_anew()
 
