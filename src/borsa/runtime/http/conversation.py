@@ -125,6 +125,7 @@ class Conversation:
         self._address = address_of(scope)
         self._key = str(id(self))
         self._identity: Identity | None = None
+        self._credential: bytes | None = None
         self._channels: dict[str, Channel] = {}
         self._faults = 0
         self._ending: tuple[int, str] | None = None
@@ -158,9 +159,9 @@ class Conversation:
 
     # as a client -----------------------------------------------------------------------------------------------------
 
-    async def run(self, identity: Identity | None, receive: Receive) -> None:
+    async def run(self, identity: Identity | None, credential: bytes | None, receive: Receive) -> None:
         """Answer until it ends."""
-        self._identity = identity
+        self._identity, self._credential = identity, credential
         while (await self._next(receive)) and self._ending is None:
             pass
 
@@ -206,6 +207,7 @@ class Conversation:
 
     async def _subscribe(self, asked: Subscribe) -> None:
         """All of them or none; the answer comes before the first message."""
+        await self._prove()
         names = [name for name in dict.fromkeys(asked.channels) if name not in self._channels]
         if len(self._channels) + len(names) > self._means.settings.stream_channels_max:
             raise Refused("too_many_requests", "A stream follows no more channels than that", field="channels")
@@ -223,6 +225,17 @@ class Conversation:
             for message in messages:
                 self.push(framed(encode(message)))
             self._follow(channel, until)
+
+    async def _prove(self) -> None:
+        """Who follows nothing yet is not looked at now and then: has the access ended meanwhile?"""
+        if self._credential is None:
+            return
+        try:
+            await self._means.authenticator.identify(self._credential, self._address)
+        except Refused as refused:
+            if refused.code == "unauthorized":
+                self._close(EXPIRED, "the access has ended")
+            raise
 
     async def _missed(self, channel: Channel, after: int) -> tuple[int, list[OwnChanged]]:
         if not isinstance(channel, OwnChannel):
@@ -250,7 +263,7 @@ class Conversation:
             self._seat.belong_to(identity)
         except Refused as refused:
             raise Refused(refused.code, refused.detail, field="token") from None
-        self._identity = identity
+        self._identity, self._credential = identity, credential
         expires_at = None if identity.by_api_key else time_text(identity.expires_at * 1_000_000)
         return Authenticated(user_id=identity.user_id, expires_at=expires_at)
 

@@ -29,6 +29,9 @@ EASY_TICK_SECONDS_MAX = 0.065
 SHARE_READERS = 250
 """Readers of a channel that are told in one go. Those of all shares are told within a tick."""
 
+NOWHERE = -1
+"""The position of who has not got the snapshot yet."""
+
 PACED_TICKS = 5
 """A paced channel is looked at in one of so many ticks."""
 
@@ -139,7 +142,7 @@ class _Followed:
 
     def _frames(self, reader: Reader, at: int, position: int) -> Sequence[bytes] | None:
         channel = self.channel
-        messages = channel.since(at)
+        messages = None if at == NOWHERE else channel.since(at)
         if messages is not None:
             return [reader.framed(channel.name, getattr(m, "sequence", position), encode(m)) for m in messages]
         if not channel.may_begin_again:
@@ -157,11 +160,14 @@ class Fanout:
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, channel: Channel, reader: Reader, after: int | None = None) -> None:
-        """Send a snapshot now and what changes from now on; or, `after` a position, what changed since."""
+        """Send a snapshot, and what changes from then on; or, `after` a position, what changed since. Who has yet to
+        read what it was sent gets the snapshot afterwards."""
         followed = self._followed.get(channel)
         if followed is None:
             followed = self._followed[channel] = _Followed(channel)
-        if after is None:
+        if after is None and channel.may_begin_again and reader.is_slow:
+            after = NOWHERE
+        elif after is None:
             position, message = followed.snapshot()
             reader.push(reader.framed(channel.name, position, message))
             after = position

@@ -8,7 +8,10 @@ from websockets.frames import Frame, Opcode
 
 from borsa.runtime.http.connection import GatheringTransport, Patience
 
-GOING_AWAY = 1001
+GOING_AWAY, TOO_BIG = 1001, 1009
+
+PARTS_MAX = 100
+"""Into so many parts a message may be divided."""
 
 SOCKET = "borsa.socket"
 """The extension of the scope in which an application finds its connection."""
@@ -33,6 +36,20 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """A client is there: what is written goes at once, and is known to be left where the system takes no more."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(0)
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client takes no answers: of many of its pings that wait, none need be answered."""
+        if self.is_full:
+            self.conn.data_to_send()
+        else:
+            super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a part of a message; parts may be empty, so their bytes bound nothing."""
+        if len(self.frames) < PARTS_MAX:
+            super().handle_cont(event)
+        else:
+            self.end(TOO_BIG, "too many parts")
 
     def pause_writing(self) -> None:
         """The system takes no more."""

@@ -42,7 +42,7 @@ class Streams:
         try:
             seat.take()
             seat.belong_to(identity)
-            await conversation.run(identity, receive)
+            await conversation.run(identity, headers.get(b"authorization"), receive)
         except Refused as refused:
             await send({"type": "websocket.close", "code": TOO_MANY, "reason": refused.detail})
         except Exception:
