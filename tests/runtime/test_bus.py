@@ -200,6 +200,15 @@ class TestLinkedBus(ApartSuite):
         with LinkedStage(tmp_path, stream_events_max=10, fetch_events_max=8) as stage:
             yield stage
 
+    def test_what_is_broadcast_goes_to_no_process_where_nobody_hears_it(self, stage: LinkedStage) -> None:
+        there, elsewhere = Radio(), Radio()
+        stage.bus.tune("alpha", there)
+        stage.local["beta"].tune("alpha", elsewhere)
+        stage.settle()
+        stage.ask(Say(word="one", aloud=True), 1)
+        stage.settle()
+        assert (there.heard, elsewhere.heard) == ([b"one"], [])
+
 
 class TestJetStreamBus(ApartSuite):
     """The bus of processes apart, over a real broker."""

@@ -93,3 +93,12 @@ def test_two_own_channels_have_no_id_in_common(running: Running) -> None:
     assert answer.json()["errors"][0]["field"] == "channels"
     answer = running.http.get(f"{PATH}?channels=orders", headers=ann.headers | {"last-event-id": "x"})
     assert answer.json()["errors"][0]["field"] == "Last-Event-ID"
+
+
+def test_both_kinds_of_streams_are_described(running: Running) -> None:
+    paths = running.http.get("/openapi.json").json()["paths"]
+    assert paths[PATH]["get"]["responses"]["200"]["content"].keys() == {"text/event-stream"}
+    assert "101" in paths["/ws"]["get"]["responses"]
+    for query, headers, status, code in WRONG.values():
+        described = paths[PATH]["get"]["responses"][str(status)]
+        assert code in described["description"], (query, headers)

@@ -56,11 +56,23 @@ def test_a_user_has_so_many_streams(running: Running) -> None:
     with Stream(running, ann), Stream(running, ann):
         with Stream(running, ann) as third:
             third.until(lambda: third.closed, "the end")
-            assert third.closed is not None
-            assert third.closed[0] == 4029
+            assert third.closed == (4029, "Too many streams of this user")
         with Stream(running) as later:
             answer = later.ask("authenticate", token=ann.tokens["accessToken"])
             assert (answer["code"], answer["field"]) == ("too_many_requests", "token")
+    until(lambda: _may_open(running, ann), "a place")
+
+
+def test_a_user_has_so_many_streams_of_both_kinds(running: Running) -> None:
+    ann = running.person()
+    events = "/api/stream?channels=orders"
+    with Stream(running, ann), running.http.stream("GET", events, headers=ann.headers) as second:
+        assert second.status_code == 200
+        refusal = running.http.get(events, headers=ann.headers)
+        assert (refusal.status_code, refusal.json()["code"]) == (429, "too_many_requests")
+        with Stream(running, ann) as fourth:
+            fourth.until(lambda: fourth.closed, "the end")
+            assert fourth.closed == (4029, "Too many streams of this user")
     until(lambda: _may_open(running, ann), "a place")
 
 
@@ -87,7 +99,7 @@ def test_an_address_has_so_many_streams(tmp_path: Path) -> None:
         one.follow(BOOK)
         with Stream(running) as other:
             other.until(lambda: other.closed, "the end")
-            assert other.closed == (4029, "too many streams")
+            assert other.closed == (4029, "Too many streams of this address")
 
 
 def test_a_message_that_is_too_large_ends_it(running: Running) -> None:
@@ -145,17 +157,30 @@ def is_alive(running: Running) -> bool:
     return running.http.get("/healthz").status_code == 200
 
 
-def fill(deaf: Deaf, running: Running) -> Any:
+def fill(deaf: Deaf, running: Running, channel: str = BOOK) -> Any:
     """Have so much sent that more waits in the server than may; gives its connection."""
     name = deaf.socket.getsockname()
     (connection,) = [each for each in running._server.server_state.connections if getattr(each, "client", None) == name]
     for _ in range(1_500):
         # more than any system keeps for who does not read
-        deaf.say(op="subscribe", channels=[BOOK])
-        deaf.say(op="unsubscribe", channels=[BOOK])
-    deaf.say(op="subscribe", channels=[BOOK])
+        deaf.say(op="subscribe", channels=[channel])
+        deaf.say(op="unsubscribe", channels=[channel])
+    deaf.say(op="subscribe", channels=[channel])
     until(lambda: is_alive(running) and connection.unread_bytes > running.settings.stream_unread_bytes, "too much")
     return connection
+
+
+def press(deaf: Deaf, running: Running, connection: Any, channel: str) -> int:
+    """Ask for more, and ping; gives how many bytes more wait then."""
+    before = connection.unread_bytes
+    for _ in range(200):
+        deaf.say(op="unsubscribe", channels=[channel])
+        deaf.say(op="subscribe", channels=[channel])
+        deaf.socket.sendall(bytes([0x89, 0x80 | 100]) + bytes(104))
+    deaf.say(op="subscribe", channels=["markets"])
+    followed = running._server.config.app._streams._channels.fanout._followed
+    until(lambda: is_alive(running) and "markets" in {each.name for each in list(followed)}, "all of it")
+    return int(connection.unread_bytes) - before
 
 
 OPTIONS: dict[str, Any] = {
@@ -180,13 +205,26 @@ def test_who_never_reads_is_let_go_and_the_others_hear_all(tmp_path: Path) -> No
         until(lambda: stream.books[BOOK].levels() == there, "the book")
 
 
+def test_a_message_in_too_many_parts_ends_it(running: Running) -> None:
+    deaf = Deaf(running)
+    try:
+        deaf.socket.sendall(bytes([0x01, 0x80]) + bytes(4) + (bytes([0x00, 0x80]) + bytes(4)) * 200)
+        with deaf.socket.makefile("rb") as file:
+            assert file.read(18) == b"\x88\x10" + (1009).to_bytes(2, "big") + b"too many parts"
+    finally:
+        deaf.socket.close()
+
+
 def test_a_slow_reader_gets_merged_changes_and_the_right_book(tmp_path: Path) -> None:
     with Running(tmp_path, answer_seconds_max=60, **OPTIONS) as running:
         ann = running.person(USD="1000000")
         rests(ann)
+        rests(ann, "ETH-USD")
         slow = Deaf(running)
         try:
-            fill(slow, running)
+            slow.say(op="subscribe", channels=[BOOK])
+            connection = fill(slow, running, "book:ETH-USD")
+            assert press(slow, running, connection, "book:ETH-USD") < 100_000, "more than the answers"
             for _ in range(3):
                 ann.call("DELETE", "/api/orders?symbol=BTC-USD")
                 rests(ann)

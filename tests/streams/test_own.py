@@ -166,6 +166,16 @@ def test_the_end_of_a_session_ends_its_streams(ann: Person, running: Running) ->
         assert stream.closed == (4001, "the access has ended")
 
 
+def test_who_follows_nothing_yet_may_begin_only_while_the_access_lasts(ann: Person, running: Running) -> None:
+    made = ann.post("/api/users/api-keys", {"label": "z", "scopes": ["read"]})
+    with Stream(running, authorization=f"Bearer {made['secret']}") as stream:
+        assert stream.ask("ping")["type"] == "pong"
+        assert ann.call("DELETE", f"/api/users/api-keys/{made['keyId']}").status_code == 204
+        stream._socket.send('{"op": "subscribe", "channels": ["orders"]}')
+        stream.until(lambda: stream.closed, "the end")
+        assert (stream.closed, stream.of("orders")) == ((4001, "the access has ended"), [])
+
+
 def test_markets_are_told_when_they_change(running: Running) -> None:
     admin = running.admin()
     with Stream(running) as stream:

@@ -9,6 +9,7 @@ from zlib import crc32
 import jsonschema_rs
 import pytest
 
+from borsa.services.trades.feeds import Followed
 from tests.streams.listening import Book, Stream
 from tests.support.running import Person, Running, until
 
@@ -213,3 +214,18 @@ def test_every_message_fits_the_document(running: Running, people: list[Person])
                     for each in channel["messages"]
                 ]
                 assert fits.count(True) == 1, message
+
+
+def test_the_last_change_of_a_quiet_market_may_be_lost(
+    running: Running, people: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Stream(running) as stream:
+        stream.follow("book:SOL-USD")
+        stream.until(lambda: "book:SOL-USD" in stream.books, "the snapshot")
+        lost: list[object] = []
+        monkeypatch.setattr(Followed, "receive", lambda _, moved: lost.append(moved))
+        people[0].order("buy", "1", "5", symbol="SOL-USD")
+        until(lambda: bool(lost), "the loss")
+        monkeypatch.undo()
+        stream.until(lambda: "5.00" in stream.books["book:SOL-USD"].bids, "what was lost")
+        assert len(lost) == 1

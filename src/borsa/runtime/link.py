@@ -61,6 +61,12 @@ class Broadcast(Message, frozen=True):
     said: bytes
 
 
+class Tuned(Message, frozen=True):
+    """The other end hears from now on what a service says in passing."""
+
+    source: str
+
+
 class Started(Message, frozen=True):
     """The other process recovered, and is at work. `said` is what its operator should read."""
 
@@ -104,7 +110,7 @@ class Language:
         any_request: Any = Union[tuple(requests)]  # noqa: UP007
         fields = [(name, any_request if name == "request" else kind) for name, kind in get_type_hints(Asked).items()]
         asked: Any = msgspec.defstruct("Asked", fields, bases=(Message,), frozen=True)
-        others = Declined | Published | Broadcast | Started | Failed | Stop | Finished | Close
+        others = Declined | Published | Broadcast | Tuned | Started | Failed | Stop | Finished | Close
         any_message: Any = asked | _Told | others
         self.decode = msgspec.msgpack.Decoder(list[any_message]).decode
         self.asked: type[Asked] = asked

@@ -13,7 +13,7 @@ import msgspec
 from borsa.requests import Request, reply_type
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.link import Asked, Broadcast, Declined, Link, Message, Published, Told, outcome_message
+from borsa.runtime.link import Asked, Broadcast, Declined, Link, Message, Published, Told, Tuned, outcome_message
 from borsa.runtime.log import Recorded
 from borsa.runtime.vitals import DescribeProcess, Vitals
 
@@ -54,6 +54,7 @@ class LinkedBus:
         self._control = control
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[Replies, Any, type[Request[Any]]]] = {}
+        self._tuned: dict[str, list[Link]] = {}
         self._decoders: dict[type[Request[Any]], msgspec.msgpack.Decoder[Any]] = {}
 
     def ask(
@@ -98,11 +99,13 @@ class LinkedBus:
 
     def broadcast(self, source: str, messages: Sequence[bytes]) -> None:
         self._local.broadcast(source, messages)
-        for link in self._askers:
+        for link in self._tuned.get(source, ()):
             link.put_all([Broadcast(source, message) for message in messages])
 
     def tune(self, source: str, receiver: Receiver) -> None:
         self._local.tune(source, receiver)
+        if source in self._behind:
+            self._behind[source].put(Tuned(source))
 
     def flush(self) -> bool:
         """Hand over what the other processes are to know; False: a step that never has more to do."""
@@ -133,6 +136,8 @@ class LinkedBus:
                 told.setdefault(replies, []).append((token, outcome))
             elif isinstance(message, Broadcast):
                 self._local.broadcast(message.source, [message.said])
+            elif isinstance(message, Tuned):
+                self._tune_in(link, message.source)
             elif isinstance(message, Published):
                 self._local.hear_of(message.source, message.last)
             else:
@@ -140,6 +145,11 @@ class LinkedBus:
         for replies, outcomes in told.items():
             replies.deliver(outcomes)
         return bool(messages)
+
+    def _tune_in(self, link: Link, source: str) -> None:
+        links = self._tuned.setdefault(source, [])
+        if link not in links:
+            links.append(link)
 
     def _answer(self, link: Link, asked: Asked) -> None:
         if isinstance(asked.request, DescribeProcess):

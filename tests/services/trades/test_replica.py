@@ -23,7 +23,7 @@ from tests.services.test_both_databases import CountingClock
 from tests.support.stepped import Stepped, amend, cancel, limit
 
 UNIT = 10**8
-decode = msgspec.msgpack.Decoder(MarketMoved | model.MarketMade | TradeVoid).decode
+decode = msgspec.msgpack.Decoder(MarketMoved | model.MarketMade | model.MarketsAt | TradeVoid).decode
 
 
 class Heard:
@@ -255,6 +255,60 @@ def test_what_is_missed_is_looked_at_again_and_told_anew() -> None:
         assert channel.snapshot().sequence == 12
 
     asyncio.run(lived())
+
+
+def at(sequence: int) -> bytes:
+    return msgspec.msgpack.encode(model.MarketsAt({"BTC-USD": sequence, "ETH-USD": 99}))
+
+
+def test_a_loss_that_nothing_follows_is_seen_by_how_far_the_market_is() -> None:
+    async def lived() -> None:
+        door: Any = Door()
+        markets = Markets(door, CountingClock())
+        opening = asyncio.ensure_future(feeds(markets).public["book"].open(["BTC-USD"]))
+        await turns()
+        # while it is looked at: the answer is older than what is told
+        door.receive(at(7))
+        door.asked.pop().set_result(as_it_is(6, (100, 1)))
+        await turns()
+        door.asked.pop().set_result(as_it_is(7, (100, 2)))
+        channel = await opening
+        door.receive(at(7))
+        door.receive(at(6))
+        await turns()
+        assert (channel.position, door.asked) == (7, [])
+        door.receive(at(8))
+        await turns()
+        door.asked.pop().set_result(as_it_is(8, (101, 6)))
+        await turns()
+        assert (channel.position, channel.since(6), door.asked) == (8, None, [])
+        assert channel.snapshot().bids == [("1.01", "0.000006")]
+
+    asyncio.run(lived())
+
+
+def test_a_market_whose_beginning_was_not_heard_is_there_all_the_same() -> None:
+    async def lived() -> None:
+        door: Any = Door()
+        markets = Markets(door, CountingClock())
+        for there in (["BTC-USD"], ["BTC-USD", "ETH-USD"]):
+            found = asyncio.ensure_future(markets.symbols())
+            await turns()
+            door.asked.pop().set_result(model.Symbols(there))
+            assert await found == there
+            door.receive(at(7))
+        assert await markets.symbols() == ["BTC-USD", "ETH-USD"]
+
+    asyncio.run(lived())
+
+
+def test_what_is_said_of_markets_that_nobody_follows_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    door: Any = Door()
+    Markets(door, CountingClock())
+    monkeypatch.setattr("borsa.services.trades.feeds._decode", None)
+    door.receive(said(5, 6, (100, 1)))
+    trade = model.OnTape(1, 2, 3, 6, "buy", 0, "busted")
+    door.receive(msgspec.msgpack.encode(TradeVoid("BTC-USD", trade)))
 
 
 def test_nobody_waits_for_ever_for_a_market(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,13 @@ class GatheringTransport(asyncio.Transport):
             self._loop.call_soon(self._send)
         self._parts.append(data)
 
+    def write_at_once(self, data: bytes) -> None:
+        """Take data, to be sent now; after what was taken before."""
+        if self._parts:
+            self._parts.append(data)
+        else:
+            self._transport.write(data)
+
     def _send(self) -> None:
         # who was let go in the meantime gets nothing any more
         if self._parts and not self._transport.is_closing():
@@ -68,6 +75,10 @@ class GatheringTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         """Is it closed, or about to be?"""
         return self._transport.is_closing()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """More bytes than `high` wait: the protocol is told to pause. No more than `low`: it may go on."""
+        self._transport.set_write_buffer_limits(high, low)
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the client has not taken yet."""

@@ -10,6 +10,7 @@ from borsa.money import UNITS_MAX
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import encode
 from borsa.runtime.feeds import Channel, OwnChanged
+from borsa.runtime.http.admission import Seat
 from borsa.runtime.http.call import Means, address_of
 from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.endpoint import Receive, Scope
@@ -18,7 +19,7 @@ from borsa.runtime.http.problem import decode_body
 from borsa.runtime.http.socket import SOCKET, SocketProtocol, framed
 from borsa.runtime.identity import Identity
 
-EXPIRED, TOO_SLOW, TOO_MANY, POLICY = 4001, 4008, 4029, 1008
+EXPIRED, TOO_SLOW, POLICY = 4001, 4008, 1008
 
 FAULTS_MAX = 20
 """So many messages that can't be taken end a stream."""
@@ -116,13 +117,15 @@ _decoder = msgspec.json.Decoder(Subscribe | Unsubscribe | Authenticate | Checksu
 class Conversation:
     """One client. It is a `Reader` of channels."""
 
-    def __init__(self, means: Means, channels: Channels, scope: Scope) -> None:
+    def __init__(self, means: Means, channels: Channels, scope: Scope, seat: Seat) -> None:
         self._means = means
         self._offered = channels
         self._socket: SocketProtocol = scope["extensions"][SOCKET]
+        self._seat = seat
         self._address = address_of(scope)
         self._key = str(id(self))
         self._identity: Identity | None = None
+        self._credential: bytes | None = None
         self._channels: dict[str, Channel] = {}
         self._faults = 0
         self._ending: tuple[int, str] | None = None
@@ -132,7 +135,8 @@ class Conversation:
 
     @property
     def is_slow(self) -> bool:
-        return self._socket.unread_bytes > self._unread_max
+        # nothing is unread where the system took all that was written
+        return self._socket.is_full and self._socket.unread_bytes > self._unread_max
 
     def framed(self, channel: str, position: int, message: bytes) -> bytes:
         return framed(message)
@@ -155,10 +159,9 @@ class Conversation:
 
     # as a client -----------------------------------------------------------------------------------------------------
 
-    async def run(self, identity: Identity | None, receive: Receive) -> None:
+    async def run(self, identity: Identity | None, credential: bytes | None, receive: Receive) -> None:
         """Answer until it ends."""
-        if identity is not None and not self._identify(identity):
-            self._close(TOO_MANY, "too many streams of this user")
+        self._identity, self._credential = identity, credential
         while (await self._next(receive)) and self._ending is None:
             pass
 
@@ -188,7 +191,7 @@ class Conversation:
         if answer is not None:
             number = getattr(asked, "id", None)
             told = answer if number is None else msgspec.structs.replace(answer, id=number)
-            self.push(framed(encode(told)))
+            self._socket.put(framed(encode(told)))
 
     async def _answer(self, asked: Any) -> Answer | None:
         if isinstance(asked, Subscribe):
@@ -204,6 +207,7 @@ class Conversation:
 
     async def _subscribe(self, asked: Subscribe) -> None:
         """All of them or none; the answer comes before the first message."""
+        await self._prove()
         names = [name for name in dict.fromkeys(asked.channels) if name not in self._channels]
         if len(self._channels) + len(names) > self._means.settings.stream_channels_max:
             raise Refused("too_many_requests", "A stream follows no more channels than that", field="channels")
@@ -221,6 +225,17 @@ class Conversation:
             for message in messages:
                 self.push(framed(encode(message)))
             self._follow(channel, until)
+
+    async def _prove(self) -> None:
+        """Who follows nothing yet is not looked at now and then: has the access ended meanwhile?"""
+        if self._credential is None:
+            return
+        try:
+            await self._means.authenticator.identify(self._credential, self._address)
+        except Refused as refused:
+            if refused.code == "unauthorized":
+                self._close(EXPIRED, "the access has ended")
+            raise
 
     async def _missed(self, channel: Channel, after: int) -> tuple[int, list[OwnChanged]]:
         if not isinstance(channel, OwnChannel):
@@ -244,22 +259,19 @@ class Conversation:
         known = self._identity
         if known is not None and known.user_id != identity.user_id:
             raise Refused("forbidden", "A stream belongs to one user: open another one", field="token")
-        if not self._identify(identity):
-            raise Refused("too_many_requests", "Too many streams of this user", field="token")
+        try:
+            self._seat.belong_to(identity)
+        except Refused as refused:
+            raise Refused(refused.code, refused.detail, field="token") from None
+        self._identity, self._credential = identity, credential
         expires_at = None if identity.by_api_key else time_text(identity.expires_at * 1_000_000)
         return Authenticated(user_id=identity.user_id, expires_at=expires_at)
-
-    def _identify(self, identity: Identity) -> bool:
-        if self._identity is None and not self._means.limits.streams_of_user.take(identity.user_id):
-            return False
-        self._identity = identity
-        return True
 
     def _checksum(self, asked: Checksum) -> Answer:
         channel: Any = self._channels.get(asked.channel)
         if channel is None or not hasattr(channel, "checksum"):
             raise Refused("invalid_request", "It is no book that this stream follows", field="channel")
-        self._offered.fanout.tell(channel)
+        self._offered.fanout.tell(channel, self)
         sequence, checksum = channel.checksum()
         return Checked(channel=channel.name, sequence=sequence, checksum=checksum)
 
@@ -268,6 +280,3 @@ class Conversation:
         for channel in self._channels.values():
             self._offered.fanout.leave(channel, self)
         self._channels.clear()
-        if self._identity is not None:
-            self._means.limits.streams_of_user.leave(self._identity.user_id)
-            self._identity = None

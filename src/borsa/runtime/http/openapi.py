@@ -11,6 +11,7 @@ from borsa import __version__
 from borsa.errors import ERRORS
 from borsa.runtime.http.problem import MEDIA_TYPE, Problem
 from borsa.runtime.http.route import Empty, Route
+from borsa.runtime.http.stream_paths import stream_paths
 from borsa.runtime.signing import AHEAD_MS_MAX, WINDOW_MS, WINDOW_MS_MAX
 
 _REF = "#/components/schemas/{name}"
@@ -42,7 +43,7 @@ _KEYED = ("idempotency_key_reused", "idempotency_key_in_progress")
 
 
 def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
-    """All routes with their bodies, replies and refusals."""
+    """All routes with their bodies, replies and refusals, and the paths of the streams."""
     kinds = [kind for route in routes for kind in (route.body, route.reply, route.accepted) if kind is not None]
     _, components = msgspec.json.schema_components([*kinds, Problem], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -56,7 +57,7 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
             "description": "A self-hosted, event-driven crypto exchange.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": paths,
+        "paths": paths | stream_paths(_REF),
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -171,7 +172,7 @@ def readable_page(document: Mapping[str, Any]) -> str:
 def _rows(paths: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
     for path, operations in paths.items():
         for method, operation in operations.items():
-            who = "token" if "security" in operation else "anybody"
+            who = "anybody" if {} in operation.get("security", [{}]) else "token"
             answers = "<br>".join(
                 f"{status}: {escape(each['description'])}" for status, each in operation["responses"].items()
             )

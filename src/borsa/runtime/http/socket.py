@@ -1,5 +1,6 @@
 """One WebSocket: uvicorn's over the protocol of `websockets`, with a bound on slowness, and frames made once."""
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -7,7 +8,10 @@ from websockets.frames import Frame, Opcode
 
 from borsa.runtime.http.connection import GatheringTransport, Patience
 
-GOING_AWAY = 1001
+GOING_AWAY, TOO_BIG = 1001, 1009
+
+PARTS_MAX = 100
+"""Into so many parts a message may be divided."""
 
 SOCKET = "borsa.socket"
 """The extension of the scope in which an application finds its connection."""
@@ -22,8 +26,40 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """Ends with whoever takes nothing for too long, and says 1001 when the server stops."""
 
     transport: GatheringTransport
+    is_full = False
+    """Did the system not take all that was written?"""
+
     _seen = 0
     _since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there: what is written goes at once, and is known to be left where the system takes no more."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(0)
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client takes no answers: of many of its pings that wait, none need be answered."""
+        if self.is_full:
+            self.conn.data_to_send()
+        else:
+            super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a part of a message; parts may be empty, so their bytes bound nothing."""
+        if len(self.frames) < PARTS_MAX:
+            super().handle_cont(event)
+        else:
+            self.end(TOO_BIG, "too many parts")
+
+    def pause_writing(self) -> None:
+        """The system takes no more."""
+        self.is_full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The system took all."""
+        self.is_full = False
+        super().resume_writing()
 
     async def run_asgi(self) -> None:
         """Have the application talk with the client; it finds this connection in the scope."""
@@ -32,9 +68,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     def push(self, frame: bytes) -> None:
-        """Send a frame, unless the end has begun."""
-        if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
+        """Send a frame at once, unless the end has begun."""
+        if self._is_open():
+            self.transport.write_at_once(frame)
+
+    def put(self, frame: bytes) -> None:
+        """Send a frame together with those that follow in this turn of the event loop, unless the end has begun."""
+        if self._is_open():
             self.transport.write(frame)
+
+    def _is_open(self) -> bool:
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
     @property
     def unread_bytes(self) -> int:

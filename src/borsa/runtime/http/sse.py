@@ -12,11 +12,11 @@ from borsa.errors import Refused
 from borsa.money import UNITS_MAX
 from borsa.runtime.codec import encode
 from borsa.runtime.feeds import Channel, OwnChanged
-from borsa.runtime.http.call import Means, address_of
+from borsa.runtime.http.admission import Seat, admit
+from borsa.runtime.http.call import Means
 from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.endpoint import Receive, Scope, Send, request_id_of, respond
 from borsa.runtime.http.headers import FIXED_HEADERS
-from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.own import OwnChannel
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
 from borsa.runtime.identity import Identity
@@ -90,27 +90,28 @@ class EventStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         request_id = request_id_of(headers, self._means)
-        taken: list[str] = []
+        seat = Seat(self._means.limits, scope)
         try:
-            await self._serve(scope, headers, receive, send, request_id, taken)
+            identity = await admit(self._means, scope, headers, lambda: _check(scope))
+            seat.take()
+            seat.belong_to(identity)
+            await self._serve(scope, headers, identity, receive, send, request_id)
         except Refused as refused:
             await respond(
                 send, refused.status, document(refused), request_id, {"content-type": MEDIA_TYPE} | headers_of(refused)
             )
         finally:
-            for network in taken:
-                self._means.limits.streams_of_address.leave(network)
+            seat.leave()
 
     async def _serve(
         self,
         scope: Scope,
         headers: Mapping[bytes, bytes],
+        identity: Identity | None,
         receive: Receive,
         send: Send,
         request_id: str,
-        taken: list[str],
     ) -> None:
-        identity = await self._admit(scope, headers, taken)
         channels = await self._opened(scope, identity)
         own = [channel.name for channel in channels if isinstance(channel, OwnChannel)]
         if len(own) > 1:
@@ -130,19 +131,6 @@ class EventStreams:
             for channel in channels:
                 self._channels.fanout.leave(channel, reader)
 
-    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], taken: list[str]) -> Identity | None:
-        address, limits = address_of(scope), self._means.limits
-        network = network_of(address)
-        limits.requests_of_address.take(network)
-        if scope["method"] != "GET":
-            raise Refused("method_not_allowed")
-        credential = headers.get(b"authorization")
-        identity = None if credential is None else await self._means.authenticator.identify(credential, address)
-        if not limits.streams_of_address.take(network):
-            raise Refused("too_many_requests", "Too many streams of this address")
-        taken.append(network)
-        return identity
-
     async def _opened(self, scope: Scope, identity: Identity | None) -> list[Channel]:
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=10))
         names = [name for name in dict.fromkeys(given.pop("channels", "").split(",")) if name]
@@ -160,6 +148,11 @@ class EventStreams:
         if not last.isdigit() or int(last) > UNITS_MAX:
             raise Refused("invalid_request", "It is no id of an event", field="Last-Event-ID")
         return await self._channels.missed(channel, int(last))
+
+
+def _check(scope: Scope) -> None:
+    if scope["method"] != "GET":
+        raise Refused("method_not_allowed")
 
 
 async def _until_gone(receive: Receive, reader: EventStream) -> None:

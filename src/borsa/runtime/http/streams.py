@@ -1,4 +1,4 @@
-"""Who may open a stream, and how many."""
+"""/ws: WebSockets, from the handshake to the end."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 import structlog
 
 from borsa.errors import Refused
-from borsa.runtime.http.call import Means, address_of
+from borsa.runtime.http.admission import Seat, admit
+from borsa.runtime.http.call import Means
 from borsa.runtime.http.channels import Channels
 from borsa.runtime.http.conversation import Conversation
 from borsa.runtime.http.endpoint import Receive, Scope, Send, request_id_of
-from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
-from borsa.runtime.identity import Identity
 
 _log = structlog.get_logger("borsa")
 
@@ -33,36 +32,30 @@ class Streams:
         headers = dict(scope["headers"])
         request_id = request_id_of(headers, self.means)
         try:
-            identity = await self._admit(scope, headers)
+            identity = await admit(self.means, scope, headers, lambda: self._check(scope, headers))
         except Refused as refused:
             await _refuse(send, refused, request_id)
             return
-        network = network_of(address_of(scope))
         await send({"type": "websocket.accept", "headers": [(b"x-request-id", request_id.encode())]})
-        places = self.means.limits.streams_of_address
-        if not places.take(network):
-            await send({"type": "websocket.close", "code": TOO_MANY, "reason": "too many streams"})
-            return
-        conversation = Conversation(self.means, self._channels, scope)
+        seat = Seat(self.means.limits, scope)
+        conversation = Conversation(self.means, self._channels, scope, seat)
         try:
-            await conversation.run(identity, receive)
+            seat.take()
+            seat.belong_to(identity)
+            await conversation.run(identity, headers.get(b"authorization"), receive)
+        except Refused as refused:
+            await send({"type": "websocket.close", "code": TOO_MANY, "reason": refused.detail})
         except Exception:
             _log.exception("stream_failed", request_id=request_id)
             raise
         finally:
             conversation.end()
-            places.leave(network)
+            seat.leave()
 
-    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Identity | None:
-        address = address_of(scope)
-        self.means.limits.requests_of_address.take(network_of(address))
+    def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if scope["path"] != "/ws":
             raise Refused("not_found")
         self._check_origin(scope, headers)
-        if not self.means.health.ready:
-            raise Refused("overloaded", "The server is about to stop")
-        credential = headers.get(b"authorization")
-        return None if credential is None else await self.means.authenticator.identify(credential, address)
 
     def _check_origin(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """A browser says which page it is that opens a stream: another host's may not."""

@@ -51,7 +51,7 @@ def notify(tx: Transaction, memory: Memory, user_id: str, kind: Kind, facts: Fac
     preferences = memory.preferences.get(user_id)
     if preferences is not None and not preferences.kinds & model.BITS[kind]:
         return None
-    told = Notification(tx.new_id(), user_id, kind, encode(facts), tx.causation, tx.now)
+    told = Notification(tx.new_id(), user_id, kind, encode(facts), tx.causation, tx.now, memory.next_sequence())
     memory.add(told)
     if preferences is not None and (preferences.webhook_kinds or preferences.email_kinds):
         _send_out(tx, memory, preferences, told, kind)

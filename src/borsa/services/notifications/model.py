@@ -45,7 +45,7 @@ PROBLEM_CHARACTERS_MAX = 200
 
 
 class Notification(msgspec.Struct, frozen=True, gc=False):
-    """What a user was told: the kind's facts as JSON, the event that it tells of, and when."""
+    """What a user was told: the kind's facts as JSON, the event that it tells of, when, and the how-manieth it is."""
 
     notification_id: str
     user_id: str
@@ -53,6 +53,7 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     origin: str | None
     created_at: int
+    sequence: int
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

@@ -40,7 +40,13 @@ class Memory:
         self.readings = session.records(_r, Reading)
         self.preferences = session.records(_p, Preferences)
         self.deliveries = session.records(_d, Delivery)
+        self._last = newest_sequence(session)
         self.pending: Remembered[str, int] = session.remembered(dict(session.read(_PENDING_OF_USERS)))
+
+    def next_sequence(self) -> int:
+        """That of the next notification. One that is taken back leaves a gap."""
+        self._last += 1
+        return self._last
 
     def add(self, notification: Notification) -> None:
         """A user is told something."""
@@ -54,7 +60,7 @@ class Memory:
 
 
 def _row_of(told: Notification) -> Row:
-    return told.notification_id, told.user_id, told.kind, told.data, told.origin, told.created_at
+    return told.notification_id, told.user_id, told.kind, told.data, told.origin, told.created_at, told.sequence
 
 
 # what the door reads -----------------------------------------------------------------------------------------------
@@ -92,21 +98,21 @@ def notification_by_id(reader: Reader, notification_id: str) -> Told | None:
 
 
 _SINCE = Statement(
-    sa.select(_n.c.notification_id, _n.c.user_id, _n.c.created_at)
-    .where(_n.c.notification_id > sa.bindparam("after"))
-    .order_by(_n.c.notification_id)
+    sa.select(_n.c.sequence, _n.c.user_id, _n.c.notification_id)
+    .where(_n.c.sequence > sa.bindparam("after"))
+    .order_by(_n.c.sequence)
     .limit(sa.bindparam("limit"))
 )
-_NEWEST = Statement(sa.select(_n.c.created_at).order_by(_n.c.notification_id.desc()).limit(1))
+_NEWEST = Statement(sa.select(_n.c.sequence).order_by(_n.c.sequence.desc()).limit(1))
 
 
-def told_since(reader: Reader, after: str, limit: int) -> list[Row]:
-    """Id, user and time of notifications after an id, in the order of their ids."""
+def told_since(reader: Reader, after: int, limit: int) -> list[Row]:
+    """Sequence, user and id of the notifications after a sequence, in their order."""
     return reader.read(_SINCE, after=after, limit=limit)
 
 
-def newest_time(reader: Reader) -> int:
-    """When the newest notification was made."""
+def newest_sequence(reader: Reader | Session) -> int:
+    """That of the newest notification."""
     rows = reader.read(_NEWEST)
     return int(rows[0][0]) if rows else 0
 

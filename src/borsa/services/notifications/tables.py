@@ -22,6 +22,9 @@ NOTIFICATIONS = strict_table(
     # the event that it tells of ("trades/1042"); the cursor sees to it that there is one for each user and kind
     sa.Column("origin", sa.Text),
     sa.Column("created_at", INTEGER, nullable=False),
+    # in the order of the commits, whatever the clock says meanwhile: what a stream goes on after
+    sa.Column("sequence", INTEGER, nullable=False, server_default=sa.text("0")),
+    sa.Index("notifications_in_sequence", "sequence", unique=True),
     by_key=True,
 )
 

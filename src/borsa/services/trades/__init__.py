@@ -46,6 +46,7 @@ TRADES: Service[Memory] = Service(
     sweeps=(
         Sweep(5, handlers.finish_busts),
         Sweep(1, handlers.keep_snapshots),
+        Sweep(1, handlers.tell_where_markets_are),
         Sweep(60, handlers.forget_candles),
     ),
 )

@@ -1,7 +1,7 @@
 """The feeds of trades: book, trades, ticker and candles of a market, from replicas that follow what is broadcast."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from borsa.services.trades.channels import (
     TickerChannel,
     TradeChannel,
 )
-from borsa.services.trades.model import ListMarkets, MarketMade, MarketMoved, TradeVoid
+from borsa.services.trades.model import ListMarkets, MarketMade, MarketMoved, MarketsAt, TradeVoid
 from borsa.services.trades.places import Places
 from borsa.services.trades.replica import Replica
 from borsa.services.trades.wire import (
@@ -54,7 +54,23 @@ LOOK_SECONDS_MAX = 10
 AGAIN_SECONDS = 0.25
 """After how long a look that was refused is tried again."""
 
-_decode = msgspec.msgpack.Decoder(MarketMoved | MarketMade | TradeVoid).decode
+_decode = msgspec.msgpack.Decoder(MarketMoved | TradeVoid).decode
+
+
+class _Change(msgspec.Struct, frozen=True, array_like=True):
+    symbol: str
+
+
+class _Moved(msgspec.Struct, frozen=True, array_like=True, tag=MarketMoved.__name__):
+    change: _Change
+
+
+class _Void(msgspec.Struct, frozen=True, array_like=True, tag=TradeVoid.__name__):
+    symbol: str
+
+
+_decode_head = msgspec.msgpack.Decoder(_Moved | MarketMade | MarketsAt | _Void).decode
+"""Of which market it is: all the rest is passed over without making anything of it."""
 
 
 class Followed:
@@ -67,6 +83,7 @@ class Followed:
         self._replica: Replica | None = None
         self._looking: asyncio.Task[Replica] | None = None
         self._missed: list[MarketMoved] = []
+        self._least = 0
         self._again = False
         self._channels: dict[str, MarketChannel] = {}
 
@@ -88,7 +105,7 @@ class Followed:
 
     async def _look(self) -> Replica:
         while True:
-            self._again = False
+            self._again, self._least = False, 0
             self._missed.clear()
             try:
                 replica = Replica(await self._places.look(self._symbol))
@@ -104,10 +121,11 @@ class Followed:
                 for channel in self._channels.values():
                     channel.take(replica)
                 return replica
+            self._places.forget()
 
     def _is_followed_by(self, replica: Replica) -> bool:
         """Does it follow all that was broadcast since somebody looked?"""
-        return all(replica.apply(moved) for moved in self._missed)
+        return all(replica.apply(moved) for moved in self._missed) and replica.book.sequence >= self._least
 
     def receive(self, moved: MarketMoved) -> None:
         """A commit moved it."""
@@ -117,13 +135,20 @@ class Followed:
         elif not self._replica.apply(moved):
             self.look_anew()
 
+    def be_at(self, sequence: int) -> None:
+        """It is at least so far."""
+        self._least = max(self._least, sequence)
+        if self._replica is not None and self._replica.book.sequence < sequence:
+            self.look_anew()
+
     def void(self, message: TradeVoid) -> None:
         """A trade was busted."""
         if self._replica is not None:
             self._replica.tape.add(message.trade)
 
     def look_anew(self) -> None:
-        """Something was missed."""
+        """Something was missed, perhaps that it is with another shard now."""
+        self._places.forget()
         self._replica = None
         self._again = True
         self._look_now()
@@ -183,31 +208,44 @@ class Markets:
         return await (await self._of(symbol)).channel(kind, make)
 
     def _receive(self, message: bytes) -> None:
+        head = _decode_head(message)
+        if isinstance(head, MarketMade):
+            self._made_or_assigned(head.symbol)
+            return
+        if isinstance(head, MarketsAt):
+            self._compare(head.sequences)
+            return
+        followed = self._followed.get(head.change.symbol if isinstance(head, _Moved) else head.symbol)
+        if followed is None:
+            return
         said = _decode(message)
         if isinstance(said, MarketMoved):
-            followed = self._followed.get(said.change.symbol)
-            if followed is not None:
-                followed.receive(said)
+            followed.receive(said)
         elif isinstance(said, TradeVoid):
-            followed = self._followed.get(said.symbol)
-            if followed is not None:
-                followed.void(said)
-        else:
-            self._made += 1
-            self._symbols = None
-            self._moved(said.symbol)
+            followed.void(said)
 
-    def _moved(self, symbol: str) -> None:
-        """A market that was followed already is with another shard now."""
-        self._places.forget()
+    def _made_or_assigned(self, symbol: str) -> None:
+        """It is new, or with another shard now."""
+        self._forget()
         if symbol in self._followed:
             self._followed[symbol].look_anew()
 
-    def _miss(self) -> None:
-        """Something may have been lost."""
+    def _compare(self, sequences: Mapping[str, int]) -> None:
+        """So far are some markets: was something of them lost?"""
+        if self._symbols is not None and not sequences.keys() <= set(self._symbols):
+            self._forget()
+        for symbol, sequence in sequences.items():
+            if symbol in self._followed:
+                self._followed[symbol].be_at(sequence)
+
+    def _forget(self) -> None:
         self._made += 1
         self._symbols = None
         self._places.forget()
+
+    def _miss(self) -> None:
+        """Something may have been lost."""
+        self._forget()
         for followed in self._followed.values():
             followed.look_anew()
 

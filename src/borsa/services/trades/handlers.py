@@ -25,6 +25,7 @@ from borsa.services.trades.model import (
     LookAtMarket,
     MarketMade,
     MarketMoved,
+    MarketsAt,
     MarketSeen,
     Symbols,
     Trade,
@@ -39,6 +40,9 @@ _log = structlog.get_logger("borsa")
 _encode = msgspec.msgpack.Encoder().encode
 
 _NEWS_OF_MARKETS = (MarketCreated.__name__, MarketAssigned.__name__)
+
+TOLD_TIMES = 2
+"""How often it is told how far a market is that moved no more: what tells it may be lost, too."""
 
 HOUR = 3_600_000_000
 """In microseconds."""
@@ -78,9 +82,19 @@ def _show(tx: Transaction, memory: Memory, events: Sequence[Recorded], on_tape: 
     for recorded in events:
         if recorded.type in _NEWS_OF_MARKETS:
             tx.broadcast(_encode(MarketMade(recorded.subject)))
+            memory.moved[recorded.subject] = TOLD_TIMES
     for change in memory.engine.changes():
         public = [publishing.on_tape(trade) for trade in on_tape.get(change.symbol, ())]
         tx.broadcast(_encode(MarketMoved(change, public)))
+        memory.moved[change.symbol] = TOLD_TIMES
+
+
+def tell_where_markets_are(tx: Transaction, memory: Memory) -> None:
+    """Tell how far the markets are that moved not long ago: who lost the last that was broadcast of one sees it."""
+    if memory.moved:
+        sequences = memory.engine.books.sequences
+        tx.broadcast(_encode(MarketsAt({symbol: sequences.get(symbol, 0) for symbol in memory.moved})))
+        memory.moved = {symbol: times - 1 for symbol, times in memory.moved.items() if times > 1}
 
 
 def keep_snapshots(_: Transaction, memory: Memory) -> None:

@@ -126,6 +126,13 @@ class MarketMoved(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fal
     trades: list[OnTape]
 
 
+class MarketsAt(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """How far markets are that moved, or began, not long ago, by their symbols; broadcast. By it is seen what was lost
+    although nothing follows."""
+
+    sequences: dict[str, int]
+
+
 class MarketMade(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """There is a new market; broadcast."""
 

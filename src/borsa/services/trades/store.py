@@ -59,6 +59,8 @@ class Memory:
         self.engine = Engine(settings.kernel, shard)
         self.applied = 0
         self.saved = 0
+        self.moved: dict[str, int] = {}
+        """How often it is still to be told how far a market is that moved."""
         self._half: tuple[int, bytes] | None = None
         self.trades = session.records(_t, Trade)
         self.candles = session.records(_c, Candle)
