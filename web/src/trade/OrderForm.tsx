@@ -40,6 +40,7 @@ export function OrderForm({ market, picked }: { market: Market; picked: { price:
 
   const place = async (event: Event) => {
     event.preventDefault();
+    if (form.busy) return;
     const faults = faultsOf(draft, market, available);
     if (Object.keys(faults).length) return form.refuse(faults);
     await form.send(async () => {
@@ -172,7 +173,8 @@ function Submit({ draft, market, busy }: { draft: Draft; market: Market; busy: b
   if (market.state !== "open") return <p class="banner">{STATES[market.state]}</p>;
   const word = draft.side === "buy" ? "Buy" : "Sell";
   return (
-    <button type="submit" class={`button wide place ${draft.side}`} disabled={busy || !user.value}>
+    // not disabled while it places: whoever is at it by keyboard stays there
+    <button type="submit" class={`button wide place ${draft.side}`} aria-disabled={busy} disabled={!user.value}>
       {busy ? "Placing …" : `${word} ${market.base}`}
     </button>
   );
