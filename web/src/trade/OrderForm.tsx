@@ -1,7 +1,7 @@
 // The order form.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call, newKey } from "../api/http";
+import { Problem, call, newKey } from "../api/http";
 import { tickers } from "../api/markets";
 import { isOpen, takeOrder, wallet } from "../api/own";
 import { user } from "../api/session";
@@ -44,15 +44,11 @@ export function OrderForm({ market, picked }: { market: Market; picked: { price:
     const faults = faultsOf(draft, market, available);
     if (Object.keys(faults).length) return form.refuse(faults);
     await form.send(async () => {
-      const body = bodyOf(draft, market, key.current);
-      const order = await call<Order>("POST", "/api/orders", { body, wait: 2 });
-      key.current = newKey();
+      const order = await placed(bodyOf(draft, market, key.current), () => (key.current = newKey()));
       takeOrder(order);
       tell(order);
       setDraft({ ...draft, quantity: "", budget: "" });
     });
-    // what was refused for good gets a new name when it is sent again
-    if (form.fault || Object.keys(form.faults).length) key.current = newKey();
   };
 
   return (
@@ -83,6 +79,18 @@ export function OrderForm({ market, picked }: { market: Market; picked: { price:
       </form>
     </section>
   );
+}
+
+/** Place an order. `settled` is called when its id has done its work: sent again under it, an order is the same one. */
+async function placed(body: Record<string, unknown>, settled: () => void): Promise<Order> {
+  try {
+    const order = await call<Order>("POST", "/api/orders", { body, wait: 2 });
+    settled();
+    return order;
+  } catch (error) {
+    if (error instanceof Problem && error.definite) settled();
+    throw error;
+  }
 }
 
 interface Part {
