@@ -18,7 +18,8 @@ VIEWS = [
     *("admin/services", "admin/markets", "admin/users", "admin/approvals", "admin/trades", "admin/path", "admin/audit"),
 ]
 DIALOGS = [
-    *(("orders", "Amend"), ("wallets", "Take play money"), ("wallets", "Open a wallet"), ("account", "Account of admin")),
+    *(("orders", "Amend"), ("wallets", "Take play money"), ("wallets", "Open a wallet")),
+    *(("account", "Account of admin"), ("trade/BTC-USD", "Market BTC-USD, choose another")),
     *(("admin/markets", "Change BTC-USD"), ("admin/users", "Open admin"), ("admin/trades", "Bust trade")),
 ]
 AXE = "axe.run(document, { resultTypes: ['violations'] })"

@@ -38,6 +38,7 @@ def test_an_order_is_placed_without_a_mouse(browser: Browser, exchange: Running)
         page.keyboard.type("41000")
         stop(page, "textbox", "Quantity")
         page.keyboard.type("0.0000001")
+        stop(page, "button", "Sell BTC")
         press("Enter")
         # what is wrong has the focus, and says why
         quantity = page.get_by_role("textbox", name="Quantity")

@@ -66,7 +66,7 @@ function UserDialog({ person, close, changed }: { person: User; close: () => voi
       .catch((error) => notify("bad", "The wallets can't be read", words(error)));
   if (wallets === null) void read();
   return (
-    <Dialog title={person.userName} close={close}>
+    <Dialog title={person.userName} wide close={close}>
       <div class="stack">
         {person.userId !== me.value?.userId && <Role person={person} changed={changed} />}
         <Balances wallet={wallets?.[0]} />

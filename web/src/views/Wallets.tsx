@@ -71,7 +71,7 @@ const ENTRIES: readonly Column<Entry>[] = [
     numeric: true,
     all: true,
     cell: (entry) => (
-      <div>
+      <div class="two">
         {entry.lines.map((line) => (
           <div key={`${line.asset} ${line.bucket}`}>{`${signed(line.asset, line.amount)} ${line.asset} ${line.bucket}`}</div>
         ))}
