@@ -17,6 +17,11 @@ VIEWS = [
     *("trade/BTC-USD", "orders", "wallets", "portfolio", "notifications", "account"),
     *("admin/services", "admin/markets", "admin/users", "admin/approvals", "admin/trades", "admin/path", "admin/audit"),
 ]
+DIALOGS = [
+    *(("orders", "Amend"), ("wallets", "Take play money"), ("wallets", "Open a wallet")),
+    *(("account", "Account of admin"), ("trade/BTC-USD", "Market BTC-USD, choose another")),
+    *(("admin/markets", "Change BTC-USD"), ("admin/users", "Open admin"), ("admin/trades", "Bust trade")),
+]
 AXE = "axe.run(document, { resultTypes: ['violations'] })"
 
 
@@ -47,14 +52,21 @@ def test_nothing_serious_is_found(
     expect.set_options(timeout=PATIENCE_MS)
     script = Path(installed("axe-core/axe.min.js")).read_text()
     with visiting(browser, running.url, size, theme) as visitor:
-        visitor.go("sign-in")
-        found = serious(visitor, script, "sign-in")
+        found = []
+        for view in ("sign-in", "sign-up", "nowhere"):
+            visitor.go(view)
+            found += serious(visitor, script, view)
         visitor.sign_in(busy.name, ADMIN_PASSWORD)
         for view in VIEWS:
             visitor.go(view)
             expect(visitor.page.get_by_role("main")).not_to_contain_text("Loading")
             found += serious(visitor, script, view)
             assert visitor.page.evaluate("document.documentElement.scrollWidth") <= size[0], view
+        for view, button in DIALOGS:
+            visitor.go(view)
+            visitor.page.get_by_role("button", name=button).first.click()
+            found += serious(visitor, script, f"{view}: {button}")
+            visitor.page.keyboard.press("Escape")
         assert not found, "\n".join(map(str, found))
 
 

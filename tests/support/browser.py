@@ -12,7 +12,7 @@ from borsa.web import BUILT
 from tests.support.injected import needed
 
 PATIENCE_MS = 15_000
-DESKTOP, PHONE = (1440, 900), (390, 844)
+DESKTOP, TABLET, PHONE = (1440, 900), (820, 1180), (390, 844)
 Theme = Literal["dark", "light"]
 
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { details } from "../src/admin/details";
 import { samples, vitals } from "../src/admin/metrics";
 import { related, windowsOf } from "../src/admin/path";
 import type { CloudEvent, Order, Trade } from "../src/api/types";
@@ -39,4 +40,10 @@ describe("the path of an order", () => {
     const windows = windowsOf(["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T00:01:00Z"]);
     expect(windows.map(([from, to]) => to - from)).toEqual([4000, 3000]);
   });
+});
+
+test("details are names and values: changes with an arrow, records in brackets, nothing of what is empty", () => {
+  expect(details({ makerFee: { before: "0.001", after: "0" }, reason: null, tags: [] })).toBe("makerFee 0.001 → 0");
+  expect(details({ balance: { USD: "5", BTC: "1" }, changes: [{ asset: "USD", delta: "-1" }, { asset: "BTC", delta: "1" }], tradeId: "7" }, (name) => name === "tradeId"))
+    .toBe("balance (USD 5, BTC 1), changes (asset USD, delta -1); (asset BTC, delta 1)");
 });

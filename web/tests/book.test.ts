@@ -79,7 +79,7 @@ describe("a book", () => {
   test("totals add up from the best level outwards", () => {
     const book = new Book();
     book.take(snapshot(1, [["10.00", "1"], ["9.00", "2.5"], ["8.00", "1"]], []));
-    expect(totalsOf(book.bids, 2)).toEqual([100_000_000n, 350_000_000n]);
+    expect(totalsOf(book.bids)).toEqual([100_000_000n, 350_000_000n, 450_000_000n]);
   });
 });
 

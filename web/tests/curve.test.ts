@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Candle, Entry, Wallet } from "../src/api/types";
 import { parse } from "../src/money/decimal";
-import { balancesAt, curve, pricesAt } from "../src/portfolio/curve";
+import { balancesAt, curve, pricesAt, together } from "../src/portfolio/curve";
 
 const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute);
 const iso = (minute: number) => new Date(at(minute)).toISOString();
@@ -14,7 +14,7 @@ const candle = (minute: number, close: string): Candle => ({ start: iso(minute),
 
 test("balances are walked backwards through the entries", () => {
   const entries = [entry(5, ["USD", "1000.00"]), entry(15, ["USD", "-500.00"], ["BTC", "0.01"])];
-  const found = balancesAt(wallet({ USD: "500.00", BTC: "0.01" }), entries, [at(0), at(10), at(20)]);
+  const found = balancesAt(together([wallet({ USD: "500.00", BTC: "0.01" })]), entries, [at(0), at(10), at(20)]);
   expect(found.map((each) => [each.get("USD"), each.get("BTC")])).toEqual([
     [0n, 0n],
     [parse("1000"), 0n],
@@ -24,7 +24,7 @@ test("balances are walked backwards through the entries", () => {
 
 test("what moves between available and held changes nothing", () => {
   const held: Entry = { ...entry(5), lines: [{ asset: "USD", bucket: "available", amount: "-10" }, { asset: "USD", bucket: "held", amount: "10" }] };
-  expect(balancesAt(wallet({ USD: "10" }), [held], [at(0)])[0]!.get("USD")).toBe(parse("10"));
+  expect(balancesAt(together([wallet({ USD: "10" })]), [held], [at(0)])[0]!.get("USD")).toBe(parse("10"));
 });
 
 test("a price is the last close, and there is none before the first", () => {
@@ -33,6 +33,22 @@ test("a price is the last close, and there is none before the first", () => {
 
 test("the curve adds dollars and what the rest is worth", () => {
   const entries = [entry(15, ["USD", "-500.00"], ["BTC", "0.01"])];
-  const points = curve(wallet({ USD: "500.00", BTC: "0.01" }), entries, new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]), [at(10), at(16), at(20)]);
+  const points = curve(together([wallet({ USD: "500.00", BTC: "0.01" })]), entries, new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]), [at(10), at(16), at(20)]);
   expect(points.map((point) => point.value)).toEqual([parse("1000"), parse("1000"), parse("1100")]);
+});
+
+test("several wallets are one", () => {
+  expect(together([wallet({ USD: "1.5", BTC: "1" }), wallet({ USD: "2" })])).toEqual(new Map([["USD", parse("3.5")], ["BTC", parse("1")]]));
+});
+
+test("what came in is no gain, and what went out is no loss; what it brought since is", () => {
+  const entries = [
+    { ...entry(12, ["BTC", "0.02"]), kind: "faucet" },
+    entry(15, ["USD", "-500.00"], ["BTC", "0.01"]),
+    { ...entry(17, ["USD", "-300.00"]), kind: "adjustment" },
+  ];
+  const candles = new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]);
+  const points = curve(together([wallet({ USD: "200.00", BTC: "0.03" })]), entries, candles, [at(10), at(14), at(16), at(17), at(20)]);
+  expect(points.map((point) => point.value)).toEqual(["1000", "2000", "2000", "1700", "2000"].map(parse));
+  expect(points.map((point) => point.gain)).toEqual([0n, 0n, 0n, 0n, parse("300")]);
 });

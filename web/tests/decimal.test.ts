@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NotExact, compare, fee, floorTo, parse, parseSigned, placesOf, times, typed, write } from "../src/money/decimal";
-import { amount, fixed, grouped, percent, rate, short, signed } from "../src/money/format";
+import { amount, fitted, fixed, grouped, percent, rate, short, signed } from "../src/money/format";
 
 describe("decimals", () => {
   test.each([
@@ -77,5 +77,7 @@ describe("what people see", () => {
     expect(short("1234567.891")).toBe("1.23M");
     expect(short("0.5")).toBe("0.5000");
     expect(short("92233720368.5")).toBe("92.23B");
+    expect(short("0")).toBe("0");
+    expect([fitted(parse("12.5"), 6), fitted(parse("123456.5"), 6), fitted(parse("12345678901"), 0)]).toEqual(["12.500000", "123.45k", "12.34B"]);
   });
 });

@@ -86,3 +86,10 @@ test("only what an order type has is sent", () => {
   expect(bodyOf(draft({ ...typed, side: "sell", orderType: "stop" }), MARKET, "a")).toMatchObject({ stopPrice: "2", quantity: "3" });
   expect(bodyOf(draft({ ...typed, postOnly: true, timeInForce: "ioc" }), MARKET, "a")).not.toHaveProperty("postOnly");
 });
+
+test("a share without a price takes the one at which somebody sells now", () => {
+  const found = withShare(draft({}), MARKET, parse("1000"), 50n, "40000.00");
+  expect([found.price, found.quantity]).toEqual(["40000.00", "0.0125"]);
+  expect(withShare(draft({ price: "50000" }), MARKET, parse("1000"), 50n, "40000.00").price).toBe("50000");
+  expect(withShare(draft({}), MARKET, parse("1000"), 50n, null)).toEqual(draft({}));
+});

@@ -1,7 +1,7 @@
 // What admins do: users, markets, adjustments, trades, the audit log, the services, and the path of an order.
 
 import type { FunctionComponent } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { user } from "../api/session";
 import { link, steps } from "../parts/router";
 import { Approvals } from "./Approvals";
@@ -25,6 +25,9 @@ const PARTS: Record<string, [label: string, part: FunctionComponent]> = {
 export default function Admin() {
   useEffect(() => void (document.title = "Admin · Borsa"), []);
   const where = steps.value[1] ?? "services";
+  const tabs = useRef<HTMLElement>(null);
+  // on a phone not all of them have room
+  useEffect(() => tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [where]);
   const Part = PARTS[where]?.[1];
   if (user.value?.role !== "admin") return <main id="main" class="view"><p class="empty">Only admins may see this</p></main>;
   return (
@@ -32,7 +35,7 @@ export default function Admin() {
       <header>
         <h1>Admin</h1>
       </header>
-      <nav class="tabs" aria-label="Administration">
+      <nav class="tabs" ref={tabs} aria-label="Administration">
         {Object.entries(PARTS).map(([name, [label]]) => (
           <a key={name} href={link(`admin/${name}`)} aria-current={name === where ? "page" : undefined}>
             {label}

@@ -10,8 +10,9 @@ import { More } from "../parts/More";
 import { notify } from "../parts/notices";
 import { usePages } from "../parts/pages";
 import { Reason } from "../parts/Reason";
-import { Table } from "../parts/Table";
+import { Table, Two } from "../parts/Table";
 import { label } from "../trade/words";
+import { ownerName, userName } from "./names";
 
 type Verdict = "approve" | "reject";
 const TONE: Record<Approval["status"], string> = { pending: "tag warn", approved: "tag good", rejected: "tag bad", expired: "tag" };
@@ -35,11 +36,11 @@ export function Approvals() {
         name={(row) => row.approvalId}
         empty={pages.ready ? "None so far. Adjustments are made at a user; those above the day's cap wait here." : "Loading"}
         columns={[
-          { label: "Asked", cell: (row) => moment(row.askedAt), all: true },
-          { label: "Amount", numeric: true, cell: (row) => `${signed(row.asset, row.delta)} ${row.asset}` },
-          { label: "Reason", cell: (row) => row.reason, all: true },
+          { label: "Asked", cell: (row) => <Two first={moment(row.askedAt)} second={`by ${userName(row.author)}`} />, all: true },
+          { label: "Amount", numeric: true, all: true, cell: (row) => <Two first={`${signed(row.asset, row.delta)} ${row.asset}`} second={`to ${ownerName(row.walletId)}`} /> },
+          { label: "Reason", cell: (row) => row.reason, long: true },
           { label: "Status", cell: (row) => <span class={TONE[row.status]}>{label(row.status)}</span> },
-          { label: "Verdict", cell: (row) => row.verdict ?? "–" },
+          { label: "Verdict", cell: (row) => (row.decidedBy ? <Two first={row.verdict ?? ""} second={`by ${userName(row.decidedBy)}`} /> : "–"), long: true },
           {
             label: "Deeds",
             deeds: true,
@@ -65,7 +66,7 @@ export function Approvals() {
         <Reason
           title={judged[1] === "approve" ? "Approve the adjustment" : "Reject the adjustment"}
           verb={label(judged[1])}
-          said={`${signed(judged[0].asset, judged[0].delta)} ${judged[0].asset}: ${judged[0].reason}`}
+          said={`${signed(judged[0].asset, judged[0].delta)} ${judged[0].asset} to ${ownerName(judged[0].walletId)}, asked by ${userName(judged[0].author)}: ${judged[0].reason}`}
           close={() => setJudged(null)}
           deed={(reason) => decide(...judged, reason)}
         />

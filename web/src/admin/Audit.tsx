@@ -6,8 +6,10 @@ import { moment } from "../money/time";
 import { Select } from "../parts/Field";
 import { More } from "../parts/More";
 import { usePages } from "../parts/pages";
-import { Table } from "../parts/Table";
+import { Table, Two } from "../parts/Table";
+import { details } from "./details";
 import { SERVICES } from "./metrics";
+import { userName } from "./names";
 
 export function Audit() {
   const [service, setService] = useState("");
@@ -17,7 +19,7 @@ export function Audit() {
       <header>
         <h2>Audit log</h2>
       </header>
-      <div class="body">
+      <div class="body short-field">
         <Select label="Service" value={service} choose={setService} options={[["", "All"], ...SERVICES.map((each) => [each, each] as const)]} />
       </div>
       <Table
@@ -27,21 +29,12 @@ export function Audit() {
         empty={pages.ready ? "Nothing so far" : "Loading"}
         columns={[
           { label: "Time", cell: (row) => moment(row.time), all: true },
-          { label: "Service", cell: (row) => row.service },
-          { label: "Did", cell: (row) => row.action },
-          { label: "To", cell: (row) => row.target },
-          { label: "Details", cell: (row) => details(row), all: true },
-          { label: "Admin", cell: (row) => <span class="muted">{row.author}</span>, all: true },
+          { label: "Admin", cell: (row) => userName(row.author), all: true },
+          { label: "Did", cell: (row) => <Two first={row.action} second={row.service} />, all: true },
+          { label: "To", cell: (row) => <Two first={details(row.details)} second={row.target} />, long: true },
         ]}
       />
       <More more={pages.more} />
     </section>
   );
-}
-
-function details(row: Action): string {
-  return Object.entries(row.details)
-    .filter(([, value]) => value !== null && value !== "")
-    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
-    .join(", ");
 }

@@ -1,13 +1,14 @@
 // The path of any order through the services.
 
 import { useEffect, useState } from "preact/hooks";
-import { get, words } from "../api/http";
-import type { User } from "../api/types";
+import { words } from "../api/http";
 import { grouped } from "../money/format";
 import { moment } from "../money/time";
 import { Field } from "../parts/Field";
 import { go, steps } from "../parts/router";
+import { priceText, quantityOf } from "../trade/figures";
 import { statusWords, typeWords } from "../trade/words";
+import { userName } from "./names";
 import { readPath, type Path } from "./path";
 
 export function OrderPath() {
@@ -38,7 +39,7 @@ export function OrderPath() {
           go(`admin/path/${wanted.trim()}`);
         }}
       >
-        <Field label="Order id" numeric value={wanted} input={setWanted} />
+        <Field label="Order id" value={wanted} input={setWanted} />
         <button type="submit" class="button main" disabled={!wanted.trim()}>
           Follow it
         </button>
@@ -52,8 +53,6 @@ export function OrderPath() {
 
 function Shown({ path }: { path: Path }) {
   const { order } = path;
-  const [owner, setOwner] = useState<User | null>(null);
-  useEffect(() => void get<User>(`/api/users/${order.userId}`).then(setOwner).catch(() => {}), [order.userId]);
   const began = Date.parse(order.createdAt);
   return (
     <>
@@ -61,11 +60,11 @@ function Shown({ path }: { path: Path }) {
         <dl class="facts path-facts">
           <dt>Order</dt>
           <dd>
-            {order.type === "buy" ? "Buy" : "Sell"} {grouped(order.quantity ?? "0")} {order.symbol}, {typeWords(order)}
-            {order.price && ` at ${grouped(order.price)}`}
+            {order.type === "buy" ? "Buy" : "Sell"} {quantityOf(order)} {order.quantity ? "" : "of"} {order.symbol}, {typeWords(order)}
+            {order.price && ` at ${priceText(order.symbol, order.price)}`}
           </dd>
           <dt>Of</dt>
-          <dd>{owner?.userName ?? order.userId}</dd>
+          <dd>{userName(order.userId)}</dd>
           <dt>Placed</dt>
           <dd>{moment(order.createdAt)}</dd>
           <dt>Status</dt>

@@ -41,24 +41,26 @@ export function Services() {
       )}
       <div class="services">
         {seen.services.map((service) => (
-          <Service key={service.name} service={service} halted={seen.halted.some((each) => each.startsWith(service.name))} />
+          <Service key={service.name} service={service} state={away ? "Unknown" : seen.halted.some((each) => each.startsWith(service.name)) ? "Halted" : "Working"} />
         ))}
       </div>
     </>
   );
 }
 
-function Service({ service, halted }: { service: Vitals; halted: boolean }) {
+const TONE = { Working: "tag good end", Halted: "tag bad end", Unknown: "tag warn end" } as const;
+
+function Service({ service, state }: { service: Vitals; state: keyof typeof TONE }) {
   const behind = service.lag.reduce((most, [, events]) => Math.max(most, events), 0);
   return (
     <section class="panel" aria-label={service.name}>
       <header>
         <h2>{service.name}</h2>
-        <span class={halted ? "tag bad end" : "tag good end"}>{halted ? "Halted" : "Working"}</span>
+        <span class={TONE[state]}>{state}</span>
       </header>
       <dl class="facts body">
         <dt>Events in its log</dt>
-        <dd>{grouped(String(service.events))}</dd>
+        <dd>{service.name === "notifications" ? "publishes none" : grouped(String(service.events))}</dd>
         <dt>Behind by events</dt>
         <dd>{service.lag.length ? grouped(String(behind)) : "follows nobody"}</dd>
         {service.lag

@@ -3,7 +3,6 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/http";
 import type { Trade } from "../api/types";
-import { amount, grouped } from "../money/format";
 import { moment } from "../money/time";
 import { More } from "../parts/More";
 import { notify } from "../parts/notices";
@@ -11,6 +10,7 @@ import { usePages } from "../parts/pages";
 import { Reason } from "../parts/Reason";
 import { link } from "../parts/router";
 import { Table } from "../parts/Table";
+import { priceText, quantityText } from "../trade/figures";
 
 export function Trades() {
   const pages = usePages<Trade>("/api/trades");
@@ -20,7 +20,6 @@ export function Trades() {
     pages.change((rows) => rows.map((row) => (row.tradeId === changed.tradeId ? changed : row)));
     notify("good", `Trade ${trade.tradeId} is void`);
   };
-  const quote = (trade: Trade) => trade.symbol.split("-")[1] ?? "";
   return (
     <section class="panel">
       <header>
@@ -38,16 +37,10 @@ export function Trades() {
           { label: "Time", cell: (row) => moment(row.executedAt), all: true },
           { label: "Trade", cell: (row) => row.tradeId },
           { label: "Market", cell: (row) => row.symbol },
-          { label: "Price", numeric: true, cell: (row) => amount(quote(row), row.price) },
-          { label: "Quantity", numeric: true, cell: (row) => grouped(row.quantity) },
-          {
-            label: "Orders",
-            cell: (row) => (
-              <span class="text">
-                <a href={link(`admin/path/${row.buyOrderId}`)}>{row.buyOrderId}</a> bought, <a href={link(`admin/path/${row.sellOrderId}`)}>{row.sellOrderId}</a> sold
-              </span>
-            ),
-          },
+          { label: "Price", numeric: true, cell: (row) => priceText(row.symbol, row.price) },
+          { label: "Quantity", numeric: true, cell: (row) => quantityText(row.symbol, row.quantity) },
+          { label: "Bought by", numeric: true, cell: (row) => <a href={link(`admin/path/${row.buyOrderId}`)}>{row.buyOrderId}</a> },
+          { label: "Sold by", numeric: true, cell: (row) => <a href={link(`admin/path/${row.sellOrderId}`)}>{row.sellOrderId}</a> },
           { label: "Status", cell: (row) => (row.status === "busted" ? <span class="tag bad">Busted</span> : row.block ? <span class="tag">Block</span> : "Executed") },
           {
             label: "Deeds",
@@ -69,7 +62,7 @@ export function Trades() {
           title={`Bust trade ${voided.tradeId}`}
           verb="Declare it void"
           danger
-          said={`${grouped(voided.quantity)} of ${voided.symbol} at ${amount(quote(voided), voided.price)}: the money is moved back to both, and the trade stays in the tape as void.`}
+          said={`${quantityText(voided.symbol, voided.quantity)} of ${voided.symbol} at ${priceText(voided.symbol, voided.price)}: the money is moved back to both, and the trade stays in the tape as void.`}
           close={() => setVoided(null)}
           deed={(reason) => bust(voided, reason)}
         />

@@ -25,7 +25,7 @@ export function Users() {
       <header>
         <h2>Users</h2>
       </header>
-      <div class="body">
+      <div class="body short-field">
         <Field label="Find among those that are loaded" type="search" value={wanted} input={setWanted} />
       </div>
       <Table
@@ -34,7 +34,7 @@ export function Users() {
         name={(row) => row.userId}
         empty={pages.ready ? "Nobody of this name" : "Loading"}
         columns={[
-          { label: "Name", cell: (row) => <strong>{row.userName}</strong> },
+          { label: "Name", cell: (row) => <strong>{row.userName}</strong>, all: true },
           { label: "Role", cell: (row) => (row.role === "admin" ? <span class="tag warn">Admin</span> : "User") },
           { label: "E-mail", cell: (row) => row.email ?? "–" },
           { label: "Since", cell: (row) => day(row.createdAt) },
@@ -66,7 +66,7 @@ function UserDialog({ person, close, changed }: { person: User; close: () => voi
       .catch((error) => notify("bad", "The wallets can't be read", words(error)));
   if (wallets === null) void read();
   return (
-    <Dialog title={person.userName} close={close}>
+    <Dialog title={person.userName} wide close={close}>
       <div class="stack">
         {person.userId !== me.value?.userId && <Role person={person} changed={changed} />}
         <Balances wallet={wallets?.[0]} />

@@ -2,6 +2,7 @@
 
 import { get } from "../api/http";
 import type { CloudEvent, Notification, Order, Page, Trade } from "../api/types";
+import { details } from "./details";
 
 export interface Step {
   time: string;
@@ -83,9 +84,8 @@ export function related(order: Order, trades: readonly Trade[], events: readonly
 
 function stepOf(event: CloudEvent): Step {
   const service = event.source.replace("borsa/", "");
-  const shown = Object.entries(event.data).filter(([name, value]) => value !== null && !name.endsWith("Id") && name !== "symbol");
-  const details = shown.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
-  return { time: event.time, service, what: `${event.type} (${event.sequence})`, details };
+  const hidden = (name: string) => name.endsWith("Id") || name === "symbol";
+  return { time: event.time, service, what: `${event.type} (${event.sequence})`, details: details(event.data, hidden) };
 }
 
 /** What its user was told of it. Notifications are no events. */

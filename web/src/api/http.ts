@@ -9,6 +9,11 @@ export class Problem extends Error {
   ) {
     super(detail);
   }
+
+  /** Surely nothing was done. Where nobody answered, or the exchange had a fault, nobody knows. */
+  get definite(): boolean {
+    return this.status >= 400 && this.status < 500 && this.code !== "order_in_progress";
+  }
 }
 
 /** Who may call: set by the session. */

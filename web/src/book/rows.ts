@@ -1,6 +1,6 @@
 // The rows of the ladder on the page, drawn by hand: at 60 frames a second only what changed is touched.
 
-import { fixed } from "../money/format";
+import { fitted, fixed } from "../money/format";
 import type { Depth } from "./book";
 
 interface Row {
@@ -36,21 +36,21 @@ export class LadderSide {
   }
 
   /** Draw the levels; `most` is the total that fills a bar. */
-  draw(levels: readonly Depth[], totals: readonly bigint[], most: bigint, places: Places, own: ReadonlySet<string>): void {
+  draw(levels: readonly Depth[], totals: readonly bigint[], most: bigint, places: Places, own: ReadonlySet<bigint>): void {
     for (const [at, row] of this.rows.entries()) {
       const level = levels[at];
       const total = totals[at] ?? 0n;
-      const mine = level !== undefined && own.has(level.price);
+      const mine = level !== undefined && own.has(level.at);
       const share = most > 0n ? Number((total * 1000n) / most) : 0;
       const shown = level ? `${level.price} ${level.text} ${total} ${share} ${mine}` : "";
       if (shown === row.shown) continue;
       row.shown = shown;
       row.element.disabled = !level;
       row.element.dataset["price"] = level?.price ?? "";
-      row.element.classList.toggle("own", mine);
+      row.element.classList.toggle("mine", mine);
       row.price.data = level ? fixed(level.at, places.price) : "";
-      row.quantity.data = level ? fixed(level.quantity, places.quantity) : "";
-      row.total.data = level ? fixed(total, places.quantity) : "";
+      row.quantity.data = level ? fitted(level.quantity, places.quantity) : "";
+      row.total.data = level ? fitted(total, places.quantity) : "";
       row.bar.style.transform = `scaleX(${share / 1000})`;
     }
   }
@@ -75,7 +75,7 @@ export class LadderSide {
 }
 
 /** The sums from the best level outwards. */
-export function totalsOf(levels: readonly Depth[], count: number): bigint[] {
+export function totalsOf(levels: readonly Depth[]): bigint[] {
   let sum = 0n;
-  return levels.slice(0, count).map((level) => (sum += level.quantity));
+  return levels.map((level) => (sum += level.quantity));
 }

@@ -52,6 +52,14 @@ export function rate(text: string): string {
   return write(parseSigned(text) * 100n) + " %";
 }
 
+const FITTING = 11;
+
+/** As fixed, where a narrow column has room for it; what is longer as short says it. */
+export function fitted(units: bigint, places: number): string {
+  const whole = fixed(units, places);
+  return whole.length <= FITTING ? whole : short(write(units));
+}
+
 /** A large amount in few characters: 1.2M, 34.5k. For volumes, where the first figures count. */
 export function short(text: string): string {
   const units = parseSigned(text);
@@ -59,5 +67,5 @@ export function short(text: string): string {
   for (const [size, letter] of [[1_000_000_000n, "B"], [1_000_000n, "M"], [10_000n, "k"]] as const) {
     if (whole >= size) return fixed(units / (letter === "k" ? 1000n : size), 2) + letter;
   }
-  return fixed(units, whole >= 100n ? 2 : 4);
+  return units === 0n ? "0" : fixed(units, whole >= 100n ? 2 : 4);
 }

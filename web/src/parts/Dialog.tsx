@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Close } from "./icons";
 
-export function Dialog(props: { title: string; close: () => void; children: ComponentChildren }) {
+export function Dialog(props: { title: string; wide?: boolean; close: () => void; children: ComponentChildren }) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -17,6 +17,7 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
   return (
     <dialog
       ref={element}
+      class={props.wide ? "wide" : undefined}
       aria-labelledby={id}
       onClose={props.close}
       onClick={(event) => event.target === element.current && props.close()}

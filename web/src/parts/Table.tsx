@@ -10,6 +10,8 @@ export interface Column<T> {
   deeds?: boolean;
   /** As wide as the card on a phone. */
   all?: boolean;
+  /** Text of any length: it wraps, and is as wide as the card on a phone. */
+  long?: boolean;
 }
 
 interface Props<T> {
@@ -51,6 +53,16 @@ export function Table<T>(props: Props<T>) {
   );
 }
 
+/** What counts, and below it what it belongs to. */
+export function Two({ first, second }: { first: ComponentChildren; second: ComponentChildren }) {
+  return (
+    <div class="two">
+      <div>{first}</div>
+      <div class="muted">{second}</div>
+    </div>
+  );
+}
+
 function kind<T>(column: Column<T>): string {
-  return [column.numeric ? "number" : "", column.deeds ? "deeds" : "", column.all ? "all" : ""].join(" ").trim();
+  return [column.numeric ? "number" : "", column.deeds ? "deeds" : "", column.all || column.long ? "all" : "", column.long ? "long" : ""].join(" ").trim();
 }

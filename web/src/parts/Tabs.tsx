@@ -50,8 +50,11 @@ export function Segments<V extends string>(props: Props<V> & { tone?: (value: V)
   );
 }
 
+const FORTH = new Set(["ArrowRight", "ArrowDown"]);
+const BACK = new Set(["ArrowLeft", "ArrowUp"]);
+
 function byArrow<V extends string>(event: KeyboardEvent, props: Props<V>): void {
-  const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+  const step = FORTH.has(event.key) ? 1 : BACK.has(event.key) ? -1 : 0;
   if (!step) return;
   event.preventDefault();
   const at = props.options.findIndex(([value]) => value === props.value);

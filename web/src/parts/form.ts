@@ -16,6 +16,9 @@ export interface Form {
   clear(): void;
 }
 
+/** The form in which somebody is. */
+const sender = () => document.activeElement?.closest("form");
+
 /** `fields`: the names that the form shows faults at. */
 export function useForm(fields: readonly string[]): Form {
   const [busy, setBusy] = useState(false);
@@ -25,13 +28,19 @@ export function useForm(fields: readonly string[]): Form {
     setFaults({});
     setFault(undefined);
   };
+  const show = (named: Record<string, string>, form: Element | null | undefined) => {
+    setFaults(named);
+    // whoever sent the form by a key goes on at what is wrong
+    requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+  };
   return {
     busy,
     faults,
     fault,
     clear,
-    refuse: setFaults,
+    refuse: (named) => show(named, sender()),
     async send(deed) {
+      const form = sender();
       clear();
       setBusy(true);
       try {
@@ -40,7 +49,7 @@ export function useForm(fields: readonly string[]): Form {
       } catch (error) {
         const named = error instanceof Problem ? error.fields : {};
         const shown = Object.entries(named).filter(([name]) => fields.includes(name));
-        setFaults(Object.fromEntries(shown));
+        if (shown.length) show(Object.fromEntries(shown), form);
         if (!shown.length) setFault(words(error));
         return false;
       } finally {

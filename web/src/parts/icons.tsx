@@ -18,4 +18,5 @@ export const Sun = () =>
   );
 export const Moon = () => drawn(<path d="M15 10.7A6.3 6.3 0 1 1 7.3 3a5 5 0 0 0 7.7 7.7z" />);
 export const Close = () => drawn(<path d="m4.5 4.5 9 9m0-9-9 9" />);
+export const Done = () => drawn(<path d="m4 9.5 3.5 3.5L14 5.5" />);
 export const Down = () => drawn(<path d="m5 7.5 4 4 4-4" />);

@@ -1,29 +1,43 @@
-// What a wallet was worth over time: its balances walked backwards through the ledger, each at the close of its asset's
-// candle. Pure; units of 10⁻⁸ throughout.
+// What wallets were worth over time, and what was gained: their balances walked backwards through the ledger, each at the
+// close of its asset's candle. Pure; units of 10⁻⁸ throughout.
 
 import type { Candle, Entry, Wallet } from "../api/types";
-import { parseSigned, times } from "../money/decimal";
+import { ONE, parseSigned, times } from "../money/decimal";
 
 export interface Point {
   /** Milliseconds. */
   time: number;
   /** Dollars, in units. */
   value: bigint;
+  /** What of it was gained since the first point: without what came in, and with what went out. */
+  gain: bigint;
 }
 
-/** The balances of a wallet at each of some times (ascending), from what it has now and the entries since. */
-export function balancesAt(wallet: Wallet, entries: readonly Entry[], moments: readonly number[]): Map<string, bigint>[] {
-  const now = new Map(Object.entries(wallet.balance).map(([asset, text]) => [asset, parseSigned(text)]));
+export type Balances = ReadonlyMap<string, bigint>;
+export type CandlesOf = ReadonlyMap<string, readonly Candle[]>;
+
+/** What several wallets have together. */
+export function together(wallets: readonly Wallet[]): Balances {
+  const sums = new Map<string, bigint>();
+  for (const wallet of wallets) {
+    for (const [asset, text] of Object.entries(wallet.balance)) sums.set(asset, (sums.get(asset) ?? 0n) + parseSigned(text));
+  }
+  return sums;
+}
+
+/** The balances at each of some times (ascending), from what there is now and the entries since. */
+export function balancesAt(now: Balances, entries: readonly Entry[], moments: readonly number[]): Balances[] {
+  const sums = new Map(now);
   const newestFirst = [...entries].sort((one, other) => Date.parse(other.time) - Date.parse(one.time));
-  const found: Map<string, bigint>[] = [];
+  const found: Balances[] = [];
   let next = 0;
   for (const moment of [...moments].reverse()) {
     for (; next < newestFirst.length && Date.parse(newestFirst[next]!.time) > moment; next++) {
       for (const line of newestFirst[next]!.lines) {
-        now.set(line.asset, (now.get(line.asset) ?? 0n) - parseSigned(line.amount));
+        sums.set(line.asset, (sums.get(line.asset) ?? 0n) - parseSigned(line.amount));
       }
     }
-    found.push(new Map(now));
+    found.push(new Map(sums));
   }
   return found.reverse();
 }
@@ -39,16 +53,37 @@ export function pricesAt(candles: readonly Candle[], moments: readonly number[])
   });
 }
 
+/** Kinds of entries whose effect is a gain or a loss, or none; with the others something came in or went out. */
+const TRADING = new Set(["trade", "bust", "hold", "release"]);
+
 /** The curve: what has no price yet counts nothing. */
-export function curve(wallet: Wallet, entries: readonly Entry[], candles: ReadonlyMap<string, readonly Candle[]>, moments: readonly number[]): Point[] {
-  const balances = balancesAt(wallet, entries, moments);
-  const prices = new Map([...candles].map(([asset, found]) => [asset, pricesAt(found, moments)]));
+export function curve(now: Balances, entries: readonly Entry[], candles: CandlesOf, moments: readonly number[]): Point[] {
+  const start = moments[0] ?? 0;
+  const flows = entries.filter((entry) => !TRADING.has(entry.kind) && Date.parse(entry.time) > start);
+  flows.sort((one, other) => Date.parse(one.time) - Date.parse(other.time));
+  const flowed = flows.map((flow) => Date.parse(flow.time));
+  const came = worths(flows.map(movedBy), candles, flowed);
+  const values = worths(balancesAt(now, entries, moments), candles, moments);
+  let next = 0;
+  let paid = values[0] ?? 0n;
   return moments.map((time, at) => {
-    let value = 0n;
-    for (const [asset, units] of balances[at]!) {
-      const price = asset === "USD" ? 10n ** 8n : (prices.get(asset)?.[at] ?? 0n);
-      value += times(price, units);
-    }
-    return { time, value };
+    for (; next < flows.length && flowed[next]! <= time; next++) paid += came[next]!;
+    return { time, value: values[at]!, gain: values[at]! - paid };
+  });
+}
+
+function movedBy(entry: Entry): Balances {
+  const sums = new Map<string, bigint>();
+  for (const line of entry.lines) sums.set(line.asset, (sums.get(line.asset) ?? 0n) + parseSigned(line.amount));
+  return sums;
+}
+
+/** What balances were worth, each at its own time (ascending). */
+function worths(balances: readonly Balances[], candles: CandlesOf, moments: readonly number[]): bigint[] {
+  const prices = new Map([...candles].map(([asset, found]) => [asset, pricesAt(found, moments)]));
+  return balances.map((each, at) => {
+    let sum = 0n;
+    for (const [asset, units] of each) sum += times(asset === "USD" ? ONE : (prices.get(asset)?.[at] ?? 0n), units);
+    return sum;
   });
 }

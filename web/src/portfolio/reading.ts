@@ -1,9 +1,9 @@
-// What the curve is made of: entries of the wallet and candles of its assets, for a span of time.
+// What the curve is made of: entries of all wallets and candles of their assets, for a span of time.
 
 import { get } from "../api/http";
 import { market } from "../api/markets";
 import type { Candle, Entry, Page, Wallet } from "../api/types";
-import { curve, type Point } from "./curve";
+import { curve, together, type Point } from "./curve";
 
 export const SPANS = {
   "1d": { seconds: 86_400, interval: "5m", step: 300 },
@@ -15,19 +15,26 @@ export type Span = keyof typeof SPANS;
 const PAGES_MAX = 10;
 const POINTS_MAX = 1000;
 
-/** The curve of a wallet's worth, oldest first; `cut` when it has more entries in that time than are read. */
-export async function readCurve(wallet: Wallet, span: Span): Promise<{ points: Point[]; cut: boolean }> {
+export interface Curve {
+  /** Oldest first; from later than asked for where more was done in that time than is read. */
+  points: Point[];
+  cut: boolean;
+}
+
+export async function readCurve(wallets: readonly Wallet[], span: Span): Promise<Curve> {
   const { seconds, interval, step } = SPANS[span];
   const now = Date.now();
   const since = now - seconds * 1000;
-  const { entries, cut } = await entriesSince(wallet.walletId, since);
-  const oldest = cut ? Date.parse(entries.at(-1)!.time) : since;
-  const assets = Object.keys(wallet.balance).filter((asset) => market(`${asset}-USD`));
+  const read = await Promise.all(wallets.map((wallet) => entriesSince(wallet.walletId, since)));
+  const oldest = Math.max(since, ...read.filter((each) => each.cut).map((each) => Date.parse(each.entries.at(-1)!.time)));
+  const held = together(wallets);
+  const assets = [...held.keys()].filter((asset) => market(`${asset}-USD`));
   const found = await Promise.all(assets.map(async (asset) => [asset, await candles(asset, interval, since)] as const));
   const moments: number[] = [];
   for (let time = Math.ceil(oldest / 1000 / step) * step * 1000; time < now; time += step * 1000) moments.push(time);
   moments.push(now);
-  return { points: curve(wallet, entries, new Map(found), moments), cut };
+  const entries = read.flatMap((each) => each.entries);
+  return { points: curve(held, entries, new Map(found), moments), cut: read.some((each) => each.cut) };
 }
 
 async function entriesSince(walletId: string, since: number): Promise<{ entries: Entry[]; cut: boolean }> {
@@ -43,7 +50,11 @@ async function entriesSince(walletId: string, since: number): Promise<{ entries:
   return { entries, cut: true };
 }
 
+/** Those of the span, and the one before it: what was paid last is the price until somebody trades again. */
 async function candles(asset: string, interval: string, since: number): Promise<Candle[]> {
-  const query = { interval, from: new Date(since).toISOString(), limit: POINTS_MAX };
-  return (await get<{ data: Candle[] }>(`/api/markets/${asset}-USD/candles`, query)).data;
+  const from = new Date(since).toISOString();
+  const path = `/api/markets/${asset}-USD/candles`;
+  const asked = [{ interval, to: from, limit: 1 }, { interval, from, limit: POINTS_MAX }];
+  const pages = await Promise.all(asked.map((query) => get<{ data: Candle[] }>(path, query)));
+  return pages.flatMap((page) => page.data);
 }

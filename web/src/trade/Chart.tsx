@@ -161,7 +161,7 @@ class DrawnChart {
   }
 
   private volumeColours(): { up: string; down: string } {
-    return { up: colour("buy-depth"), down: colour("sell-depth") };
+    return { up: colour("buy-volume"), down: colour("sell-volume") };
   }
 
   /** The figures of the candle under the pointer, or of the newest. */

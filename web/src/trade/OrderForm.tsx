@@ -1,7 +1,7 @@
 // The order form.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call, newKey } from "../api/http";
+import { Problem, call, newKey } from "../api/http";
 import { tickers } from "../api/markets";
 import { isOpen, takeOrder, wallet } from "../api/own";
 import { user } from "../api/session";
@@ -40,18 +40,15 @@ export function OrderForm({ market, picked }: { market: Market; picked: { price:
 
   const place = async (event: Event) => {
     event.preventDefault();
+    if (form.busy) return;
     const faults = faultsOf(draft, market, available);
     if (Object.keys(faults).length) return form.refuse(faults);
     await form.send(async () => {
-      const body = bodyOf(draft, market, key.current);
-      const order = await call<Order>("POST", "/api/orders", { body, wait: 2 });
-      key.current = newKey();
+      const order = await placed(bodyOf(draft, market, key.current), () => (key.current = newKey()));
       takeOrder(order);
       tell(order);
       setDraft({ ...draft, quantity: "", budget: "" });
     });
-    // what was refused for good gets a new name when it is sent again
-    if (form.fault || Object.keys(form.faults).length) key.current = newKey();
   };
 
   return (
@@ -82,6 +79,18 @@ export function OrderForm({ market, picked }: { market: Market; picked: { price:
       </form>
     </section>
   );
+}
+
+/** Place an order. `settled` is called when its id has done its work: sent again under it, an order is the same one. */
+async function placed(body: Record<string, unknown>, settled: () => void): Promise<Order> {
+  try {
+    const order = await call<Order>("POST", "/api/orders", { body, wait: 2 });
+    settled();
+    return order;
+  } catch (error) {
+    if (error instanceof Problem && error.definite) settled();
+    throw error;
+  }
 }
 
 interface Part {
@@ -172,7 +181,8 @@ function Submit({ draft, market, busy }: { draft: Draft; market: Market; busy: b
   if (market.state !== "open") return <p class="banner">{STATES[market.state]}</p>;
   const word = draft.side === "buy" ? "Buy" : "Sell";
   return (
-    <button type="submit" class={`button wide place ${draft.side}`} disabled={busy || !user.value}>
+    // not disabled while it places: whoever is at it by keyboard stays there
+    <button type="submit" class={`button wide place ${draft.side}`} aria-disabled={busy} disabled={!user.value}>
       {busy ? "Placing …" : `${word} ${market.base}`}
     </button>
   );

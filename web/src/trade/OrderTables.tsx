@@ -5,51 +5,59 @@ import { call, words } from "../api/http";
 import { closedOrders, loaded, newestFills, openOrders, takeOrder } from "../api/own";
 import { user } from "../api/session";
 import type { Order, Side, Trade } from "../api/types";
-import { amount, grouped } from "../money/format";
+import { amount } from "../money/format";
 import { moment } from "../money/time";
 import { notify } from "../parts/notices";
 import { link } from "../parts/router";
-import { Table, type Column } from "../parts/Table";
+import { Table, Two, type Column } from "../parts/Table";
 import { AmendDialog } from "./AmendDialog";
+import { priceText, quantityOf, quantityText } from "./figures";
 import { statusWords, typeWords } from "./words";
-
-const quoteOf = (symbol: string): string => symbol.split("-")[1] ?? "";
 
 export function SideTag({ side }: { side: Side }) {
   return <span class={side}>{side === "buy" ? "▲ Buy" : "▼ Sell"}</span>;
 }
 
-const priceOf = (order: Order): string => {
-  const limit = order.price ? amount(quoteOf(order.symbol), order.price) : "Market";
-  return order.stopPrice ? `${limit} at ${amount(quoteOf(order.symbol), order.stopPrice)}` : limit;
-};
+/** The year gives way where there is little room. */
+function Time({ at }: { at: string }) {
+  const said = moment(at);
+  return (
+    <time dateTime={at} title={said}>
+      <span class="year">{said.slice(0, 5)}</span>
+      {said.slice(5)}
+    </time>
+  );
+}
 
-const quantityOf = (order: Order): string =>
-  order.quantity ? grouped(order.quantity) : `${amount(quoteOf(order.symbol), order.quoteQuantity ?? "0")} ${quoteOf(order.symbol)}`;
+function Price({ order }: { order: Order }) {
+  const limit = order.price ? priceText(order.symbol, order.price) : "Market";
+  if (!order.stopPrice) return <>{limit}</>;
+  return <Two first={limit} second={`stop ${priceText(order.symbol, order.stopPrice)}`} />;
+}
 
 const COMMON: readonly Column<Order>[] = [
-  { label: "Time", cell: (order) => moment(order.createdAt), all: true },
+  { label: "Time", cell: (order) => <Time at={order.createdAt} />, all: true },
   { label: "Market", cell: (order) => <a href={link(`trade/${order.symbol}`)}>{order.symbol}</a> },
   { label: "Side", cell: (order) => <SideTag side={order.type} /> },
   { label: "Type", cell: typeWords },
-  { label: "Price", numeric: true, cell: priceOf },
+  { label: "Price", numeric: true, cell: (order) => <Price order={order} /> },
   { label: "Quantity", numeric: true, cell: quantityOf },
-  { label: "Filled", numeric: true, cell: (order) => grouped(order.filledQuantity) },
+  { label: "Filled", numeric: true, cell: (order) => quantityText(order.symbol, order.filledQuantity) },
 ];
 
 const HISTORY: readonly Column<Order>[] = [
   ...COMMON,
-  { label: "Average", numeric: true, cell: (order) => (order.averagePrice ? amount(quoteOf(order.symbol), order.averagePrice) : "–") },
-  { label: "Status", cell: statusWords, all: true },
+  { label: "Average", numeric: true, cell: (order) => (order.averagePrice ? priceText(order.symbol, order.averagePrice) : "–") },
+  { label: "Status", cell: statusWords, long: true },
 ];
 
 const FILLS: readonly Column<Trade>[] = [
-  { label: "Time", cell: (trade) => moment(trade.executedAt), all: true },
+  { label: "Time", cell: (trade) => <Time at={trade.executedAt} />, all: true },
   { label: "Market", cell: (trade) => <a href={link(`trade/${trade.symbol}`)}>{trade.symbol}</a> },
   { label: "Side", cell: (trade) => <SideTag side={sideOf(trade)} /> },
-  { label: "Price", numeric: true, cell: (trade) => amount(quoteOf(trade.symbol), trade.price) },
-  { label: "Quantity", numeric: true, cell: (trade) => grouped(trade.quantity) },
-  { label: "Fee", numeric: true, cell: (trade) => (trade.fee ? `${grouped(trade.fee)} ${trade.feeAsset}` : "–") },
+  { label: "Price", numeric: true, cell: (trade) => priceText(trade.symbol, trade.price) },
+  { label: "Quantity", numeric: true, cell: (trade) => quantityText(trade.symbol, trade.quantity) },
+  { label: "Fee", numeric: true, cell: (trade) => (trade.fee ? `${amount(trade.feeAsset ?? "", trade.fee)} ${trade.feeAsset}` : "–") },
   { label: "Role", cell: (trade) => (trade.role === "maker" ? "Maker" : "Taker") },
   { label: "Status", cell: (trade) => (trade.status === "busted" ? <span class="tag bad">Busted</span> : "Executed") },
 ];
@@ -60,9 +68,10 @@ function sideOf(trade: Trade): Side {
   return trade.takerSide;
 }
 
-/** Without the market, where only one is shown. */
-const shown = <T,>(columns: readonly Column<T>[], symbol: string | undefined): readonly Column<T>[] =>
-  symbol ? columns.filter((column) => column.label !== "Market") : columns;
+/** Without the market, where only one is shown, and which has less room. */
+function shown<T>(columns: readonly Column<T>[], symbol: string | undefined): readonly Column<T>[] {
+  return symbol ? columns.filter((column) => column.label !== "Market") : columns;
+}
 
 const of = <T extends { symbol: string }>(rows: readonly T[], symbol: string | undefined): readonly T[] =>
   symbol ? rows.filter((row) => row.symbol === symbol) : rows;

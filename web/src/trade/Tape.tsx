@@ -3,8 +3,8 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Market, PublicTrade } from "../api/types";
-import { placesOf } from "../money/decimal";
-import { fixedText } from "../money/format";
+import { parse, placesOf } from "../money/decimal";
+import { fitted, fixedText } from "../money/format";
 import { clock, moment } from "../money/time";
 import { framed } from "../parts/frame";
 import { listen } from "../streams/hub";
@@ -39,12 +39,13 @@ export function Tape({ market }: { market: Market }) {
         <span>Time</span>
       </div>
       <ol tabIndex={0} aria-label="Newest trades">
-        {trades.value?.map((trade) => (
-          <li key={trade.tradeId} class={trade.status === "busted" ? "busted" : undefined} title={moment(trade.executedAt)}>
+        {trades.value?.map((trade, at) => (
+          // a row stays where it is, and shows what comes to stand there
+          <li key={at} class={trade.status === "busted" ? "busted" : undefined} title={moment(trade.executedAt)}>
             <span class={trade.takerSide}>
               {trade.takerSide === "buy" ? "▲" : "▼"} {fixedText(trade.price, places.price)}
             </span>
-            <span>{fixedText(trade.quantity, places.quantity)}</span>
+            <span>{fitted(parse(trade.quantity), places.quantity)}</span>
             <span class="muted">{clock(trade.executedAt)}</span>
           </li>
         ))}

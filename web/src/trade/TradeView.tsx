@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { followTicker, market as marketOf, markets } from "../api/markets";
 import { openOrders } from "../api/own";
 import { Ladder } from "../book/Ladder";
+import { Nothing } from "../parts/Nothing";
 import { steps } from "../parts/router";
 import { Segments, Tabs } from "../parts/Tabs";
 import { Chart } from "./Chart";
@@ -17,15 +18,17 @@ const KEY = "borsa.market";
 type Pane = "chart" | "book" | "trades";
 const PANES = [["chart", "Chart"], ["book", "Book"], ["trades", "Trades"]] as const;
 
-/** The market of the address, else the one that was looked at last, else the first. */
+/** The market of the address; without one, that which was looked at last, else the first. */
 export function chosenSymbol(): string {
   const named = steps.value[0] === "trade" ? steps.value[1] : undefined;
-  const known = [named, localStorage.getItem(KEY)].find((symbol) => symbol && marketOf(symbol));
-  return known ?? markets.value[0]?.symbol ?? "";
+  if (named) return named;
+  const last = localStorage.getItem(KEY);
+  return last && marketOf(last) ? last : (markets.value[0]?.symbol ?? "");
 }
 
 export function TradeView() {
-  const market = marketOf(chosenSymbol());
+  const symbol = chosenSymbol();
+  const market = marketOf(symbol);
   const [picked, setPicked] = useState<{ price: string } | null>(null);
   const [pane, setPane] = useState<Pane>("chart");
   useEffect(() => {
@@ -34,6 +37,8 @@ export function TradeView() {
     document.title = `${market.symbol} · Borsa`;
     return followTicker(market.symbol);
   }, [market?.symbol]);
+  // nobody shall trade in another market than the address says
+  if (!market && markets.value.length) return <Nothing title={`There is no market ${symbol}`} />;
   if (!market) return <main id="main" class="trade"><p class="empty">Loading the markets</p></main>;
   return (
     <main id="main" class="trade" data-pane={pane}>

@@ -11,6 +11,8 @@ export const colour = (name: string): string => getComputedStyle(document.docume
 export function look(): DeepPartial<ChartOptions> {
   return {
     autoSize: true,
+    // a finger that goes up or down scrolls the page
+    handleScroll: { vertTouchDrag: false },
     layout: {
       background: { type: ColorType.Solid, color: colour("panel") },
       textColor: colour("text-2"),

@@ -80,9 +80,11 @@ export function withShare(draft: Draft, market: Market, available: bigint, perce
   const lot = parse(market.lotSize);
   if (draft.side === "sell") return { ...draft, quantity: write(floorTo(part, lot)) };
   if (!hasLimit(draft)) return { ...draft, byBudget: true, budget: write(part) };
-  const price = referencePrice(draft, touch);
+  // without a price of one's own, the one at which somebody sells now
+  const priced = draft.price.trim() ? draft : { ...draft, price: touch ?? "" };
+  const price = referencePrice(priced, touch);
   if (price === null) return draft;
-  return { ...draft, quantity: write(floorTo((part * 10n ** 8n) / price, lot)) };
+  return { ...priced, quantity: write(floorTo((part * 10n ** 8n) / price, lot)) };
 }
 
 /** What is wrong with the draft as it stands, by the fields' names on the wire. The exchange judges the rest. */

@@ -25,6 +25,10 @@ const REASON: Record<string, string> = {
   would_cross: "it would have traded at once",
   post_only: "it would have traded at once",
   no_liquidity: "nobody offered more",
+  expired_ioc: "the rest found nobody at once",
+  expired_fok: "not all of it found somebody at once",
+  budget_spent: "the budget is spent",
+  amended_down: "amended to what was filled",
   self_trade: "it would have met your own order",
 };
 

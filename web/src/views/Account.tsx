@@ -103,12 +103,12 @@ function ApiKeys() {
       .then((page) => setKeys(page.data))
       .catch((error) => notify("bad", "The keys can't be read", words(error)));
   useEffect(() => void read(), []);
-  const end = async (key: ApiKey) => {
+  const revoke = async (key: ApiKey) => {
     try {
       await call<void>("DELETE", `/api/users/api-keys/${key.keyId}`);
-      notify("good", `${key.label} has ended`);
+      notify("good", `${key.label} is revoked`);
     } catch (error) {
-      notify("bad", "The key has not ended", words(error));
+      notify("bad", "The key is not revoked", words(error));
     }
     await read();
   };
@@ -137,18 +137,18 @@ function ApiKeys() {
         name={(key) => key.keyId}
         empty="No keys yet"
         columns={[
-          { label: "Label", cell: (key) => key.label },
+          { label: "Label", cell: (key) => key.label, long: true },
           { label: "Type", cell: (key) => key.type },
           { label: "May", cell: (key) => key.scopes.join(", ") },
-          { label: "From", cell: (key) => key.ipAllowList.join(", ") || "anywhere" },
+          { label: "From", cell: (key) => key.ipAllowList.join(", ") || "anywhere", long: true },
           { label: "Made", cell: (key) => day(key.createdAt) },
           {
             label: "Deeds",
             deeds: true,
             cell: (key) => (
               <div class="row">
-                <button type="button" class="button small" onClick={() => void end(key)}>
-                  End
+                <button type="button" class="button small" aria-label={`Revoke ${key.label}`} onClick={() => void revoke(key)}>
+                  Revoke
                 </button>
               </div>
             ),

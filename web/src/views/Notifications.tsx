@@ -7,6 +7,7 @@ import type { Notification } from "../api/types";
 import { ago, moment } from "../money/time";
 import { Check, Field } from "../parts/Field";
 import { useForm } from "../parts/form";
+import { Done } from "../parts/icons";
 import { notify } from "../parts/notices";
 import { label } from "../trade/words";
 
@@ -57,8 +58,8 @@ function Told({ told }: { told: Notification }) {
         {ago(told.createdAt, Date.now())}
       </time>
       {!told.readAt && (
-        <button type="button" class="button small" onClick={() => void readOne(told)}>
-          Read
+        <button type="button" class="icon-button" aria-label={`Mark as read: ${told.title}`} title="Mark as read" onClick={() => void readOne(told)}>
+          <Done />
         </button>
       )}
     </li>

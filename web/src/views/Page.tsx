@@ -8,6 +8,7 @@ import { signOut, user } from "../api/session";
 import { words } from "../api/http";
 import { Bell, Moon, Sun } from "../parts/icons";
 import { Menu } from "../parts/Menu";
+import { Nothing } from "../parts/Nothing";
 import { Notices } from "../parts/Notices";
 import { notify } from "../parts/notices";
 import { link, place, steps } from "../parts/router";
@@ -73,9 +74,10 @@ function Shown({ where }: { where: string }) {
     const Later = view;
     return <Later />;
   }
+  if (!load && !view) return <Nothing title="There is nothing at this address" />;
   return (
     <main id="main" class="view">
-      <p class="empty">{load || view ? "Loading" : "There is nothing at this address"}</p>
+      <p class="empty">Loading</p>
     </main>
   );
 }

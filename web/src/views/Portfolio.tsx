@@ -1,82 +1,135 @@
-// Portfolios: what is held, what it cost, what it brought.
+// Portfolios: what all wallets are worth, what is held, what it cost, what it brought.
 
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { loadTickers } from "../api/markets";
-import { loaded, portfolios, wallet } from "../api/own";
+import { dollarPrice, followTicker, loadTickers, market } from "../api/markets";
+import { loaded, portfolios, wallets } from "../api/own";
 import type { Holding, Portfolio as Held } from "../api/types";
-import { compare, parse, parseSigned, times } from "../money/decimal";
-import { amount, grouped, signed } from "../money/format";
+import { compare, parse, parseSigned, placesOf, times } from "../money/decimal";
+import { amount, fixedText, grouped } from "../money/format";
 import { link } from "../parts/router";
 import { Table, type Column } from "../parts/Table";
-import { CurveChart } from "../portfolio/CurveChart";
+import { CurveChart, Gain } from "../portfolio/CurveChart";
+import { together, type Balances } from "../portfolio/curve";
 
-function Pnl({ text }: { text: string | null | bigint }) {
-  if (text === null) return <>–</>;
-  const units = typeof text === "bigint" ? text : parseSigned(text);
-  return <span class={units > 0n ? "buy" : units < 0n ? "sell" : undefined}>{signed("USD", units)}</span>;
-}
+/** The last price in dollars, as it is now; what the portfolio was told of where no market is followed. */
+const priceOf = (holding: Holding): string | null => dollarPrice(holding.product) ?? holding.marketPrice;
 
-const worth = (holding: Holding): bigint | null => {
-  const price = holding.product === "USD" ? "1" : holding.marketPrice;
+const worthOf = (holding: Holding): bigint | null => {
+  const price = priceOf(holding);
   return price === null ? null : times(parse(price), parseSigned(holding.quantity));
 };
+
+/** As the exchange computed it, moved along with the price since. */
+function unrealizedOf(holding: Holding): bigint | null {
+  const now = worthOf(holding);
+  if (now === null || holding.marketPrice === null || holding.unrealizedPnl === null) return null;
+  return parseSigned(holding.unrealizedPnl) + now - times(parse(holding.marketPrice), parseSigned(holding.quantity));
+}
+
+function dollars(product: string, text: string | null): string {
+  const tick = market(`${product}-USD`)?.tickSize;
+  return text === null ? "–" : fixedText(text, Math.max(2, placesOf(tick ?? "0.01")));
+}
+
+const orNone = (units: bigint | null): string => (units === null ? "–" : amount("USD", units));
 
 const COLUMNS: readonly Column<Holding>[] = [
   { label: "Product", cell: (holding) => <strong>{holding.product}</strong> },
   { label: "Quantity", numeric: true, cell: (holding) => grouped(holding.quantity) },
-  { label: "Average cost", numeric: true, cell: (holding) => amount("USD", holding.averageCost) },
-  { label: "Market price", numeric: true, cell: (holding) => (holding.marketPrice ? amount("USD", holding.marketPrice) : "–") },
-  { label: "Worth", numeric: true, cell: (holding) => { const units = worth(holding); return units === null ? "–" : amount("USD", units); } },
-  { label: "Unrealized P&L", numeric: true, cell: (holding) => <Pnl text={holding.unrealizedPnl} /> },
-  { label: "Realized P&L", numeric: true, cell: (holding) => <Pnl text={holding.realizedPnl} /> },
+  { label: "Average cost", numeric: true, cell: (holding) => dollars(holding.product, holding.averageCost) },
+  { label: "Market price", numeric: true, cell: (holding) => dollars(holding.product, priceOf(holding)) },
+  { label: "Worth, USD", numeric: true, cell: (holding) => orNone(worthOf(holding)) },
+  { label: "Unrealized P&L", numeric: true, cell: (holding) => <Gain units={unrealizedOf(holding)} /> },
+  { label: "Realized P&L", numeric: true, cell: (holding) => <Gain units={parseSigned(holding.realizedPnl)} /> },
 ];
 
-const sum = (texts: (string | null)[]): bigint => texts.reduce((total, text) => total + (text ? parseSigned(text) : 0n), 0n);
+const sum = (parts: readonly (bigint | null)[]): bigint => parts.reduce<bigint>((total, each) => total + (each ?? 0n), 0n);
+
+/** What was ever held: without what is neither held nor brought anything. */
+const rowsOf = (portfolio: Held): Holding[] =>
+  portfolio.holdings.filter((each) => compare(each.quantity, "0") !== 0 || compare(each.realizedPnl, "0") !== 0);
 
 export default function Portfolio() {
+  const held = together([...wallets.value.values()]);
+  const [first, ...others] = [...portfolios.value.values()];
+  const assets = [...new Set([...held.keys(), ...[...portfolios.value.values()].flatMap(rowsOf).map((row) => row.product)])];
+  const followed = assets.map((asset) => `${asset}-USD`).filter((symbol) => market(symbol));
   useEffect(() => {
     document.title = "Portfolio · Borsa";
     void loadTickers().catch(() => {});
   }, []);
-  const all = [...portfolios.value.values()];
+  useEffect(() => {
+    const stops = followed.map(followTicker);
+    return () => stops.forEach((stop) => stop());
+  }, [followed.join()]);
   return (
     <main id="main" class="view">
       <header>
         <h1>Portfolio</h1>
       </header>
-      {wallet.value && Object.keys(wallet.value.balance).length > 0 && <CurveChart wallet={wallet.value} />}
-      {all.map((portfolio) => (
-        <Shown key={portfolio.portfolioId} portfolio={portfolio} />
+      {first ? <Whole held={held} portfolio={first} /> : <p class="empty">{loaded.value ? "No portfolio yet" : "Loading"}</p>}
+      {others.map((portfolio) => (
+        <Further key={portfolio.portfolioId} portfolio={portfolio} />
       ))}
-      {!all.length && <p class="empty">{loaded.value ? "No portfolio yet" : "Loading"}</p>}
     </main>
   );
 }
 
-function Shown({ portfolio }: { portfolio: Held }) {
-  const rows = portfolio.holdings.filter((each) => compare(each.quantity, "0") !== 0 || compare(each.realizedPnl, "0") !== 0);
-  const total = rows.reduce((units, holding) => units + (worth(holding) ?? 0n), 0n);
+/** The portfolio that follows the wallets, and the dollars beside it: together what everything is worth. */
+function Whole({ held, portfolio }: { held: Balances; portfolio: Held }) {
+  const rows = rowsOf(portfolio);
+  const cash = held.get("USD") ?? 0n;
+  const worths = [...held].map(([asset, units]) => (asset === "USD" ? units : times(parse(dollarPrice(asset) ?? "0"), units)));
+  const all = [...wallets.value.values()];
+  return (
+    <>
+      <section class="panel curve" aria-label="Worth">
+        <dl class="figures">
+          <Figure name="Worth, USD" title="Cash and positions of all your wallets, at last prices">{amount("USD", sum(worths))}</Figure>
+          <Figure name="Cash" title="Dollars of all your wallets, those held for orders too">{amount("USD", cash)}</Figure>
+          <Figure name="Positions" title="Everything else, at last prices">{amount("USD", sum(worths) - cash)}</Figure>
+          <Figure name="Unrealized P&L"><Gain units={sum(rows.map(unrealizedOf))} /></Figure>
+          <Figure name="Realized P&L"><Gain units={sum(rows.map((row) => parseSigned(row.realizedPnl)))} /></Figure>
+        </dl>
+        {all.some((wallet) => Object.keys(wallet.balance).length > 0) && <CurveChart wallets={all} />}
+      </section>
+      <section class="panel">
+        <header>
+          <h2>Positions</h2>
+          <span class="muted end">in all wallets</span>
+        </header>
+        <Table caption={`Holdings of ${portfolio.name}`} columns={COLUMNS} rows={rows} name={(row) => row.product}
+          empty={<><span>Nothing held yet</span><a href={link("trade")}>Trade</a></>} />
+      </section>
+    </>
+  );
+}
+
+/** A portfolio that an admin keeps: of what is not in the wallets. */
+function Further({ portfolio }: { portfolio: Held }) {
+  const rows = rowsOf(portfolio);
   return (
     <section class="panel">
       <header>
         <h2 class="cut">{portfolio.name}</h2>
+        <span class="muted end">not in your wallets</span>
       </header>
       <dl class="figures">
-        <div>
-          <dt>Worth, USD</dt>
-          <dd>{amount("USD", total)}</dd>
-        </div>
-        <div>
-          <dt>Unrealized P&amp;L</dt>
-          <dd><Pnl text={sum(rows.map((row) => row.unrealizedPnl))} /></dd>
-        </div>
-        <div>
-          <dt>Realized P&amp;L</dt>
-          <dd><Pnl text={sum(rows.map((row) => row.realizedPnl))} /></dd>
-        </div>
+        <Figure name="Worth, USD" title="Its positions at last prices">{amount("USD", sum(rows.map(worthOf)))}</Figure>
+        <Figure name="Unrealized P&L"><Gain units={sum(rows.map(unrealizedOf))} /></Figure>
+        <Figure name="Realized P&L"><Gain units={sum(rows.map((row) => parseSigned(row.realizedPnl)))} /></Figure>
       </dl>
-      <Table caption={`Holdings of ${portfolio.name}`} columns={COLUMNS} rows={rows} name={(row) => row.product}
-        empty={<><span>Nothing held yet</span><a href={link("trade")}>Trade</a></>} />
+      <Table caption={`Holdings of ${portfolio.name}`} columns={COLUMNS} rows={rows} name={(row) => row.product} empty="Nothing held yet" />
     </section>
+  );
+}
+
+function Figure(props: { name: string; title?: string; children: ComponentChildren }) {
+  return (
+    <div title={props.title}>
+      <dt>{props.name}</dt>
+      <dd>{props.children}</dd>
+    </div>
   );
 }

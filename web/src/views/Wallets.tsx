@@ -39,8 +39,8 @@ export default function Wallets() {
         </div>
       </header>
       {all.length > 1 && (
-        <Select label="Wallet" value={wallet.walletId} choose={setChosen}
-          options={all.map((each, at) => [each.walletId, at ? each.name : `${each.name} (orders spend from it)`] as const)} />
+        <div class="short-field"><Select label="Wallet" value={wallet.walletId} choose={setChosen}
+          options={all.map((each, at) => [each.walletId, at ? each.name : `${each.name} (orders spend from it)`] as const)} /></div>
       )}
       <section class="panel">
         <header>
@@ -65,12 +65,18 @@ function Total({ wallet }: { wallet: Wallet }) {
 const ENTRIES: readonly Column<Entry>[] = [
   { label: "Time", cell: (entry) => moment(entry.time), all: true },
   { label: "Kind", cell: (entry) => label(entry.kind), all: true },
-  { label: "Because of", cell: (entry) => entry.reason ?? (entry.reference || "–"), all: true },
+  { label: "Because of", cell: (entry) => entry.reason ?? (entry.reference || "–"), long: true },
   {
     label: "Moves",
     numeric: true,
     all: true,
-    cell: (entry) => entry.lines.map((line) => `${signed(line.asset, line.amount)} ${line.asset} ${line.bucket}`).join(", "),
+    cell: (entry) => (
+      <div class="two">
+        {entry.lines.map((line) => (
+          <div key={`${line.asset} ${line.bucket}`}>{`${signed(line.asset, line.amount)} ${line.asset} ${line.bucket}`}</div>
+        ))}
+      </div>
+    ),
   },
 ];
 
