@@ -154,7 +154,7 @@ def places_are_told(look: Look) -> Iterator[str]:
     """The book of each market is where it was last told to be; of which nothing was told, with the first shard."""
     sql = "SELECT type, data FROM orders.log WHERE type = 'MarketAssigned' ORDER BY sequence"
     told = {event.symbol: event.shard for event in _assignments(look.each(sql))}
-    kept = dict(look.each("SELECT symbol, shard FROM orders.shard_of_markets"))
+    kept: dict[str, str] = dict(look.each("SELECT symbol, shard FROM orders.shard_of_markets"))
     for symbol in sorted(told.keys() | kept.keys()):
         if told.get(symbol) != kept.get(symbol):
             yield f"{symbol} is with {kept.get(symbol, 'trades')}, it was told to be with {told.get(symbol, 'trades')}"
