@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from borsa.errors import Refused
 from borsa.markets import SHIPPED
-from borsa.requests import Request
+from borsa.requests import Request, Shards
 from borsa.runtime.bus import Origin
 from borsa.services.orders.model import ChangeMarket, OrderState
 from borsa.services.trades import model
@@ -197,13 +197,22 @@ def test_a_replay_broadcasts_nothing_and_the_sequence_goes_on(tmp_path: Path) ->
 class Door:
     """An edge that answers when it is told to, as the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *shards: str) -> None:
         self.asked: list[asyncio.Future[Any]] = []
+        self.named: list[str] = []
+        self._shards = shards or ("trades",)
+
+    def shards(self, _service: str) -> Sequence[str]:
+        return self._shards
+
+    async def read(self, *_: Any) -> Any:
+        return [], [], []
 
     def tune(self, _source: str, receive: Callable[[bytes], None], miss: Callable[[], None]) -> None:
         self.receive, self.miss = receive, miss
 
-    def ask(self, _request: Any, _origin: Origin) -> asyncio.Future[Any]:
+    def ask(self, _request: Any, _origin: Origin, of: str = "") -> asyncio.Future[Any]:
+        self.named.append(of)
         self.asked.append(asyncio.get_running_loop().create_future())
         return self.asked[-1]
 
@@ -283,6 +292,24 @@ def test_a_loss_that_nothing_follows_is_seen_by_how_far_the_market_is() -> None:
         await turns()
         assert (channel.position, channel.since(6), door.asked) == (8, None, [])
         assert channel.snapshot().bids == [("1.01", "0.000006")]
+
+    asyncio.run(lived())
+
+
+def test_a_market_that_moved_unheard_is_found_where_it_is() -> None:
+    async def lived() -> None:
+        door: Any = Door("trades", "trades_1")
+        opening = asyncio.ensure_future(feeds(Markets(door, CountingClock())).public["book"].open(["BTC-USD"]))
+        for answer in (Shards({}), as_it_is(6)):
+            await turns()
+            door.asked.pop().set_result(answer)
+        channel = await opening
+        door.receive(at(9))
+        for answer in (Shards({"BTC-USD": "trades_1"}), as_it_is(9, (101, 6))):
+            await turns()
+            door.asked.pop().set_result(answer)
+        await turns()
+        assert (channel.position, door.named) == (9, ["", "trades", "", "trades_1"])
 
     asyncio.run(lived())
 
