@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,28 @@ def test_participants_end_with_an_exchange_that_is_killed(past: Path, tmp_path: 
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(guest, signal.SIGKILL)
+
+
+def test_a_folder_that_cannot_be_used_is_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    data = str(tmp_path / "file" / "data")
+    environment = os.environ | {"BORSA_DATA": data, "BORSA_DEMO": "1", "BORSA_PORT": "0"}
+    said = subprocess.run(
+        [sys.executable, "-m", "borsa.cli", "up"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 1
+    assert f"borsa: can't use the data folder {data}: Not a directory" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_what_the_default_spends_is_bounded_and_every_market_has_its_share() -> None:
+    pace = live.pace_of(Settings().demo_orders_per_second)
+    a_minute = {symbol: 2 * 60 * pace.chance_in(symbol) / 1_000_000 for symbol in SYMBOLS}
+    assert min(a_minute.values()) > 2
+    moved = sum(pace.tended_in(symbol) / 1_000_000 for symbol in SYMBOLS)
+    assert sum(a_minute.values()) / 60 + moved < 1.5

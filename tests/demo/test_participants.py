@@ -91,6 +91,39 @@ def test_an_order_that_is_wanted_no_more_is_amended_not_replaced() -> None:
     assert all(isinstance(each, Amend) for each in moved)
 
 
+@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("percent", [97, 103], ids=["fall", "rise"])
+def test_a_jump_of_the_price_is_followed_in_small_steps(symbol: str, percent: int) -> None:
+    fair = Prices(Random(1)).fair(symbol)
+    quoting, table = maker(symbol, "coarse", fair // FINE), Table()
+    table.carry_out(quoting.decide(fair, [], 0, 100))
+    for _ in range(8):
+        table.carry_out(quoting.decide(fair * percent // 100, list(table.own.values()), 0, 1))
+    assert max(table.prices("buy")) * FINE < fair * percent // 100 < min(table.prices("sell")) * FINE
+    assert min(table.prices("sell")) - max(table.prices("buy")) < fair // FINE // 400
+
+
+def test_prices_lie_anywhere_in_a_stretch() -> None:
+    fair = Prices(Random(1)).fair("BTC-USD")
+    quoting, table = maker("BTC-USD", "near", fair // FINE), Table()
+    seen = set()
+    for turn in range(200):
+        table.carry_out(quoting.decide(fair * (10_000 + turn % 7) // 10_000, list(table.own.values()), 0, 100))
+        seen |= {order.price for order in table.own.values()}
+    assert len(seen) > 400
+    assert len(table.own) == 2 * NEAR[0]
+
+
+def test_an_order_that_moves_keeps_its_size_while_enough_of_it_is_left() -> None:
+    fair = Prices(Random(1)).fair("BTC-USD")
+    usual = SIZES["BTC-USD"]
+    quoting = maker("BTC-USD", "near", fair // FINE)
+    for filled, kept in ((0, True), (usual - 1, False)):
+        own = Own("1", "buy", fair // FINE // 2, usual, filled)
+        (moved,) = [each for each in quoting.decide(fair, [own], 0, 100) if isinstance(each, Amend)]
+        assert (moved.quantity == own.quantity) == kept
+
+
 def test_who_has_too_much_quotes_lower() -> None:
     fair = Prices(Random(1)).fair("BTC-USD")
     best = []
@@ -109,7 +142,7 @@ def test_the_same_seed_decides_the_same() -> None:
         prices, found = Prices(Random(seed)), []
         for _ in range(50):
             prices.walk(60 * SECOND)
-            found += noise.decide(prices.fair("BTC-USD"), 0, 300_000)
+            found += noise.decide(prices.fair("BTC-USD"), 0, 300_000, prices.heat)
             found += quoting.decide(prices.fair("BTC-USD"), [], 0, 3)
         return found
 
@@ -121,7 +154,7 @@ def test_noise_goes_back_to_what_it_began_with() -> None:
     noise = Noise("SOL-USD", SIZES["SOL-USD"], 3_000, LOADS["SOL-USD"], Random(3))
     fair, inventory, furthest = 15_000 * FINE, 0, 0
     for _ in range(40_000):
-        for order in noise.decide(fair, inventory, 300_000):
+        for order in noise.decide(fair, inventory, 300_000, 1_000):
             assert isinstance(order, Place)
             inventory += order.quantity if order.side == "buy" else -order.quantity
         furthest = max(furthest, abs(inventory))

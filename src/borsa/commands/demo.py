@@ -73,6 +73,9 @@ def _make(settings: Settings, say: Callable[[str, str], None]) -> None:
             typer.echo(f"borsa: nobody but simulated participants ever used {settings.folder}", err=True)
     except Unwelcome as error:
         typer.echo(f"borsa: no simulated day: {error}", err=True)
+    except OSError as error:
+        # where the folder can't be used at all, the start that follows says so, too
+        typer.echo(f"borsa: no simulated day: {error.filename or settings.folder}: {error.strerror}", err=True)
     except BaseException:
         traceback.print_exc()
     finally:

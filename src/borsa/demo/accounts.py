@@ -39,6 +39,16 @@ class Answer(msgspec.Struct, frozen=True):
         return 200 <= self.status < 300
 
     @property
+    def is_put_off(self) -> bool:
+        """Has the exchange too much to do, or has this one asked too often?"""
+        return self.status in (429, 503)
+
+    @property
+    def pause(self) -> int:
+        """Seconds to wait until the next request; 0 mostly."""
+        return max(1, self.retry_after) if self.is_put_off else 0
+
+    @property
     def code(self) -> str:
         """Of a refusal."""
         return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
@@ -49,6 +59,15 @@ class Exchange(Protocol):
 
     async def ask(self, method: str, path: str, credential: str = "", body: Any = None) -> Answer:
         """One request."""
+
+
+async def patiently(exchange: Exchange, method: str, path: str, credential: str = "", body: Any = None) -> Answer:
+    """One request, again after what it asks to wait while the exchange has too much to do."""
+    answer = await exchange.ask(method, path, credential, body)
+    while answer.is_put_off:
+        await asyncio.sleep(answer.pause)
+        answer = await exchange.ask(method, path, credential, body)
+    return answer
 
 
 class Account:
@@ -64,7 +83,9 @@ class Account:
 
     async def ask(self, method: str, path: str, body: Any = None) -> Answer:
         """One request with the key; Unwelcome when it counts no more."""
-        answer = await self._exchange.ask(method, path, self._key, body)
+        return self._welcome(method, path, await self._exchange.ask(method, path, self._key, body))
+
+    def _welcome(self, method: str, path: str, answer: Answer) -> Answer:
         if answer.status in (401, 403):
             raise Unwelcome(f"{self.name} may not {method} {path}: {_detail(answer)}")
         return answer
@@ -77,10 +98,10 @@ class Account:
         """Sign in, for the first time or again; `secret` is what the passwords come from."""
         self._exchange = exchange
         credentials = {"userName": self.name, "password": password(secret, self.name)}
-        registered = await exchange.ask("POST", "/api/users/register", "", credentials)
+        registered = await patiently(exchange, "POST", "/api/users/register", "", credentials)
         if not registered.is_success and registered.code != "user_name_taken":
             raise Unwelcome(f"{self.name} could not register: {_detail(registered)}")
-        signed_in = await exchange.ask("POST", "/api/users/login", "", credentials)
+        signed_in = await patiently(exchange, "POST", "/api/users/login", "", credentials)
         if not signed_in.is_success:
             raise Unwelcome(f"{self.name} could not sign in, as if it were somebody else's name: {_detail(signed_in)}")
         await self._take_key(signed_in.body["accessToken"])
@@ -120,10 +141,7 @@ class Account:
             self.balance[asset] = units
 
     async def _done(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self.ask(method, path, body)
-        while answer.status in (429, 503):
-            await asyncio.sleep(answer.retry_after or 1)
-            answer = await self.ask(method, path, body)
+        answer = self._welcome(method, path, await patiently(self._exchange, method, path, self._key, body))
         if not answer.is_success:
             raise Unwelcome(f"{self.name} could not {method} {path}: {_detail(answer)}")
         return answer.body

@@ -17,7 +17,7 @@ import uuid_utils
 
 from borsa import app
 from borsa.demo.accounts import Answer, Unwelcome
-from borsa.demo.stage import Pace, Stage
+from borsa.demo.stage import EVEN, Pace, Stage
 from borsa.runtime.http.app import Application
 from borsa.runtime.vault import key_in
 from borsa.settings import Settings
@@ -33,17 +33,21 @@ PLAN_FILE: Final = "demo-history.json"
 DAY_SECONDS: Final = 86_400
 SECOND: Final = 1_000_000
 
-EARLY = Pace(commands=16, changes=3, chance=250_000, book="coarse")
-"""Most of the day: a thin book that follows the price, and those who trade with it."""
+EARLY = Pace(commands=24, changes=2, chance=500_000, share=EVEN, rounds=2, book="coarse", weight=4)
+RECENT = Pace(commands=24, changes=2, chance=600_000, share=EVEN, rounds=2, book="coarse")
+"""Nearly all of the day: a thin book that follows the price, and those who trade with it. First in few turns and large
+orders, then in what a chart of minutes shows."""
 
-LATE = Pace(commands=40, changes=12, chance=200_000)
+LATE = Pace(commands=40, changes=12, chance=200_000, share=EVEN)
 """The last minutes: the book gets its depth."""
 
-EARLY_SECONDS: Final = 120
+EARLY_SECONDS: Final = 270
+RECENT_SECONDS: Final = 40
 LATE_SECONDS: Final = 10
-LATE_TURNS: Final = 24
-"""How much time passes in a turn on average, and how many late turns there are."""
+"""How much time passes in a turn on average: nobody looks at the minutes of yesterday."""
 
+RECENT_TURNS: Final = 180
+LATE_TURNS: Final = 16
 
 FOLLOW_TURNS: Final = 10
 """How often portfolios and notifications follow, as they do when there is much else to do."""
@@ -226,16 +230,23 @@ class _Making:
             await self._past.exchange.stop()
 
     async def _play(self, stage: Stage, chance: Random) -> None:
-        late = min(LATE_TURNS * LATE_SECONDS, (self._plan.ends - self._plan.began) // SECOND // 4)
         while self._clock.now() < self._plan.ends:
             if os.getppid() != self._parent:
                 os._exit(os.EX_UNAVAILABLE)  # whoever waits for it is gone; the next start goes on
-            is_early = self._plan.ends - self._clock.now() > late * SECOND
-            pace, average = (EARLY, EARLY_SECONDS) if is_early else (LATE, LATE_SECONDS)
-            passed = average * SECOND * (500 + chance.randrange(1_000)) // 1_000
+            pace, average = self._pace()
+            passed = average * SECOND * (800 + chance.randrange(400)) // 1_000
             self._clock.move_to(self._clock.now() + passed)
             await self._past.settled(stage.turn(passed, pace))
             self._done((self._clock.now() - self._plan.began) // (3_600 * SECOND))
+
+    def _pace(self) -> tuple[Pace, int]:
+        """How they trade now, and the seconds of a turn on average; a short history has something of each, too."""
+        whole, left = (self._plan.ends - moment for moment in (self._plan.began, self._clock.now()))
+        if left <= min(LATE_TURNS * LATE_SECONDS * SECOND, whole // 4):
+            return LATE, LATE_SECONDS
+        if left <= min(RECENT_TURNS * RECENT_SECONDS * SECOND, whole // 2):
+            return RECENT, RECENT_SECONDS
+        return EARLY, EARLY_SECONDS
 
 
 def _fail(error: BaseException) -> None:

@@ -11,6 +11,7 @@ import httpx
 
 from borsa.demo.accounts import Answer, Unwelcome
 from borsa.demo.history import KEY_FILE
+from borsa.demo.participants import ACTIVITY, MILLION
 from borsa.demo.stage import Pace, Stage
 from borsa.runtime.vault import key_in
 from borsa.settings import Settings
@@ -22,13 +23,14 @@ PATIENCE_SECONDS: Final = 30
 AWAY_SECONDS: Final = 2
 """How long one answer may take, and when to try again where nobody answers."""
 
-CHANGES_MAX: Final = 2
-"""Of a maker in a market, in a turn."""
-
-TAKEN_PPM: Final = 25_000
+TAKEN_PPM: Final = 15_000
 CHANCE_MAX: Final = 500_000
-"""The chance of a noise trader's order in a market, in millionths, for each order that there may be in a turn, and at
-most: with their clusters a third of all orders."""
+"""The chance of a noise trader's order in the busiest market, in millionths, for each order that there may be in a
+turn, and at most: some six a minute with the default."""
+
+TENDED_PPM: Final = 130_000
+"""The chance that its makers look whether something is to be moved, likewise: an order is there for long, and what
+makes up a book costs a day of them hundreds of megabytes."""
 
 
 class Remote:
@@ -74,9 +76,19 @@ async def _trade(settings: Settings, url: str, goes_on: Callable[[], bool], turn
             await asyncio.sleep(AWAY_SECONDS)
 
 
+def pace_of(orders: int) -> Pace:
+    """What so many orders, amendments and cancels a second at most are spent on."""
+    return Pace(
+        commands=orders,
+        changes=max(1, orders // 10),
+        chance=min(orders * TAKEN_PPM, CHANCE_MAX),
+        tended=min(orders * TENDED_PPM, MILLION),
+        share=ACTIVITY,
+    )
+
+
 async def _turns(stage: Stage, settings: Settings, goes_on: Callable[[], bool], turns: int) -> None:
-    orders = settings.demo_orders_per_second
-    pace = Pace(orders, CHANGES_MAX, min(orders * TAKEN_PPM, CHANCE_MAX))
+    pace = pace_of(settings.demo_orders_per_second)
     done = 0
     before = time.monotonic_ns()
     while goes_on() and (not turns or done < turns):

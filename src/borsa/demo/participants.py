@@ -14,6 +14,10 @@ SIDES: Final[tuple[Side, Side]] = ("buy", "sell")
 
 MILLION: Final = 1_000_000
 
+CLUSTER_MAX: Final = 3
+ANOTHER_PPM: Final = 150_000
+"""Orders of one trader in a market and a turn, and the chance of another one after each, in millionths."""
+
 
 class Place(msgspec.Struct, frozen=True):
     """A new order: of a maker, or one that takes what is there at once."""
@@ -55,8 +59,9 @@ class Own(msgspec.Struct, frozen=True):
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How a maker quotes: `levels` a side, `width_ppm` of the price apart, each of about `size` lots, the best ones
-    `edge_ppm` from the fair price. A full `load` of lots moves the quotes by three widths against it."""
+    """How a maker quotes: `levels` a side, one in each stretch of `width_ppm` of the price, each of about `size` lots,
+    the best ones at least `edge_ppm` from the fair price. A full `load` of lots moves the quotes by three widths
+    against it."""
 
     levels: int
     width_ppm: int
@@ -66,7 +71,8 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class Maker:
-    """Quotes one market on a grid of its own: an order whose place is no longer wanted goes to one that is."""
+    """Quotes one market: an order in each of the stretches next to the fair price, anywhere in it. The stretches stay
+    where they are while the market moves, so an order whose stretch is no longer wanted goes to one that is."""
 
     def __init__(self, symbol: str, style: Style, home: int, random: Random) -> None:
         self.symbol = symbol
@@ -75,50 +81,60 @@ class Maker:
         self._width = max(1, home * style.width_ppm // MILLION)
         self._edge = home * style.edge_ppm * FINE // MILLION
 
+    def is_thin(self, own: Sequence[Own]) -> bool:
+        """Is more than half of the book missing?"""
+        return len(own) < self._style.levels
+
     def decide(self, fair: int, own: Sequence[Own], inventory: int, changes_max: int) -> list[Decision]:
         """The next few changes, the most urgent first. `fair` is in thousandths of a tick, `inventory` in lots above
         what it wants to have."""
-        skew = max(-3, min(3, inventory * 3 // self._style.load)) * self._width * FINE
-        middle = fair - skew
-        wanted = {
-            "buy": self._prices((middle - self._edge) // FINE, -1),
-            "sell": self._prices(-((-middle - self._edge) // FINE), 1),
-        }
+        load = self._style.load
+        skew = 3 * self._width * FINE * max(-load, min(load, inventory)) // load
+        best = {"buy": (fair - skew - self._edge) // FINE, "sell": -((skew - fair - self._edge) // FINE)}
         decided: list[Decision] = []
         for side in SIDES:
-            decided += self._moves(side, wanted[side], [order for order in own if order.side == side])
+            decided += self._moves(side, best[side], [order for order in own if order.side == side])
         urgent = sorted(decided, key=lambda each: self._urgency(each, fair))
-        return self._never_crossing(urgent[:changes_max], own)
+        return self._never_crossing(urgent, own)[:changes_max]
 
-    def _prices(self, best: int, direction: int) -> list[int]:
-        """Prices of the levels, from the best one away; each stays where it is on the grid while the market moves."""
-        first = best // self._width if direction < 0 else -(-best // self._width)
-        slots = (first + direction * level for level in range(self._style.levels + 1))
-        found = [self._price(slot) for slot in slots]
-        return [price for price in found if price > 0 and (best - price) * direction <= 0][: self._style.levels]
-
-    def _price(self, slot: int) -> int:
-        """A place on the grid, shifted a little, so that the book has no pattern."""
-        return slot * self._width + slot * 7_919 % 101 * (self._width // 2) // 101
-
-    def _moves(self, side: Side, wanted: Sequence[int], own: Sequence[Own]) -> list[Decision]:
-        there = {order.price for order in own}
-        missing = [price for price in wanted if price not in there]
-        kept: set[int] = set()
+    def _moves(self, side: Side, best: int, own: Sequence[Own]) -> list[Decision]:
+        away = -1 if side == "buy" else 1
+        first = best // self._width
+        wanted = [slot for slot in range(first, first + away * self._style.levels, away) if slot > 0]
+        missing = set(wanted)
         stale = []
-        for order in own:
-            if order.price in kept or order.price not in wanted:
-                stale.append(order)
-            kept.add(order.price)
         # what lies nearest to the market is the most dangerous
-        stale.sort(key=lambda order: order.price, reverse=side == "buy")
+        for order in sorted(own, key=lambda order: order.price * away):
+            if (order.price - best) * away < 0 or order.price // self._width not in missing:
+                stale.append(order)
+            else:
+                missing.remove(order.price // self._width)
+        levels = [level for level, slot in enumerate(wanted) if slot in missing]
+        prices = [self._price(wanted[level], best, away) for level in levels]
         moved: list[Decision] = [
-            Amend(self.symbol, order.order_id, side, price, order.filled + self._size(wanted.index(price)))
-            for order, price in zip(stale, missing, strict=False)
+            Amend(self.symbol, order.order_id, side, price, self._total(order, level))
+            for order, level, price in zip(stale, levels, prices, strict=False)
         ]
-        moved += [Cancel(order.order_id) for order in stale[len(missing) :]]
-        moved += [Place(self.symbol, side, price, self._size(wanted.index(price))) for price in missing[len(stale) :]]
-        return moved
+        moved += [Cancel(order.order_id) for order in stale[len(levels) :]]
+        if stale:
+            # what is new waits: one of those that move may not get there, and would be too many
+            return moved
+        placed = zip(levels, prices, strict=True)
+        return [Place(self.symbol, side, price, self._size(level)) for level, price in placed]
+
+    def _price(self, slot: int, best: int, away: int) -> int:
+        """Anywhere in a stretch, but no nearer to the market than the best one."""
+        lowest, highest = max(1, slot * self._width), (slot + 1) * self._width - 1
+        if away < 0:
+            highest = min(highest, best)
+        else:
+            lowest = max(lowest, best)
+        return self._random.randint(lowest, highest)
+
+    def _total(self, order: Own, level: int) -> int:
+        """Of an order that moves: as it is, while there is enough left. Another total costs its wallet an entry."""
+        is_enough = (order.quantity - order.filled) * 3 >= self._style.size * (8 + level) // 8
+        return order.quantity if is_enough else order.filled + self._size(level)
 
     def _size(self, level: int) -> int:
         """More further out, and never the same."""
@@ -155,18 +171,26 @@ class Noise:
         self._random = random
         self._excited = 0
 
-    def decide(self, fair: int, inventory: int, chance: int) -> list[Decision]:
-        """Orders that take at once, none most of the time. `chance` is that of one, in millionths."""
+    def decide(self, fair: int, inventory: int, chance: int, heat: int) -> list[Decision]:
+        """Orders that take at once, none most of the time. `chance` is that of the first one, in millionths; `heat`
+        makes them larger, in thousandths."""
         self._excited = self._excited * 6 // 10
         found: list[Decision] = []
-        while len(found) < 3 and self._random.randrange(MILLION) < chance * (1_000 + self._excited) // 1_000:
+        likely = chance * (1_000 + self._excited) // 1_000
+        while len(found) < CLUSTER_MAX and self._random.randrange(MILLION) < likely:
             self._excited = min(1_500, self._excited + 700)
             lean = max(-400, min(400, inventory * 400 // self._load))
             side: Side = "buy" if self._random.randrange(1_000) >= 500 + lean else "sell"
-            # a few are thirty times as large as most
-            quantity = max(1, self._size * 100 // self._random.randrange(30, 1_000))
-            found.append(Place(self.symbol, side, _within(fair, side, self._reach_ppm), quantity, taking=True))
+            found.append(Place(self.symbol, side, _within(fair, side, self._reach_ppm), self._lots(heat), taking=True))
+            likely = ANOTHER_PPM
         return found
+
+    def _lots(self, heat: int) -> int:
+        """A few are thirty times as large as most, and some are round."""
+        lots = max(1, self._size * heat // self._random.randrange(300, 10_000))
+        if self._random.randrange(3) == 0:
+            lots -= lots % int(10 ** (len(str(lots)) - 1))
+        return lots
 
 
 class Momentum:
@@ -208,9 +232,12 @@ SIZES: Final[Mapping[str, int]] = {"BTC-USD": 40_000, "ETH-USD": 80_000, "SOL-US
 LOADS: Final[Mapping[str, int]] = {symbol: size * 100 for symbol, size in SIZES.items()}
 """Lots beyond which everybody wants to get rid of what they have."""
 
-NEAR = (16, 180, 90)
+ACTIVITY: Final[Mapping[str, int]] = {"BTC-USD": 1_000, "ETH-USD": 700, "SOL-USD": 600, "ETH-BTC": 600}
+"""How busy a market is, in thousandths of the busiest."""
+
+NEAR = (16, 150, 40)
 FAR = (18, 700, 900)
-COARSE = (4, 1_300, 250)
+COARSE = (2, 400, 40)
 """Levels a side, their distance and the best one's, in millionths of the price: the two who keep the book, and one of
 them when a day passes in seconds."""
 

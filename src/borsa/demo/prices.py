@@ -43,9 +43,9 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 COURSES: Final[Mapping[str, Course]] = {
-    "BTC-USD": Course(6_000_000, 85_000),
-    "ETH-USD": Course(300_000, 110_000),
-    "SOL-USD": Course(15_000, 140_000),
+    "BTC-USD": Course(6_000_000, 65_000),
+    "ETH-USD": Course(300_000, 80_000),
+    "SOL-USD": Course(15_000, 100_000),
 }
 
 RATIOS: Final[Mapping[str, Ratio]] = {"ETH-BTC": Ratio("ETH-USD", "BTC-USD", 100_000)}
@@ -61,6 +61,11 @@ class Prices:
         self._random = random
         self._fair = {symbol: course.home * FINE for symbol, course in COURSES.items()}
         self._heat = 1_000
+
+    @property
+    def heat(self) -> int:
+        """How wild it is now, in thousandths of the usual."""
+        return self._heat
 
     def fair(self, symbol: str) -> int:
         """What a market is worth now, in thousandths of a tick."""

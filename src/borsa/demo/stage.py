@@ -1,17 +1,18 @@
 """Where the participants act: they look at the exchange, decide, and do it, turn after turn."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Literal
 
 import msgspec
 
-from borsa.demo.accounts import Account, Answer, Exchange, Unwelcome
+from borsa.demo.accounts import Account, Answer, Exchange, Unwelcome, patiently
 from borsa.demo.participants import (
     COARSE,
     FAR,
     LOADS,
+    MILLION,
     NEAR,
     SIZES,
     Amend,
@@ -39,19 +40,37 @@ TAKER_FUNDS: Final = {"USD": "1000000", "BTC": "20", "ETH": "400", "SOL": "6000"
 ORDERS_MAX: Final = 500
 """Orders of one batch."""
 
-_LATER: Final = (429, 503)
+FAR_FIRST_TURNS: Final = 3
+"""How often the maker further out comes first: it has little to do, and must not be forgotten."""
+
+EVEN: Final[Mapping[str, int]] = dict.fromkeys(SYMBOLS, 1_000)
+
 _OPEN: Final = ("open", "partially_filled")
 _ENDED: Final = ("order_filled", "order_closed", "not_found")
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How much happens in a turn: at most `commands` in all, of them `changes` of each maker in a market; `chance` is
-    that of a noise trader's order in a market, in millionths; who keeps the book."""
+    """How much happens in a turn: at most `commands` in all, of them `changes` of the makers in a market, in each of so
+    many `rounds`. `chance` is that of a noise trader's order in a market and `tended` that of a maker's look at it, in
+    millionths, of which each market has its `share`, in thousandths. Takers' orders have `weight` times the usual size.
+    `book` says which ways of the makers count."""
 
     commands: int
     changes: int
     chance: int
+    share: Mapping[str, int]
+    tended: int = MILLION
+    rounds: int = 1
+    weight: int = 1
     book: Literal["coarse", "full"] = "full"
+
+    def chance_in(self, symbol: str) -> int:
+        """Of a noise trader's order in a market, in millionths."""
+        return self.chance * self.share[symbol] // 1_000
+
+    def tended_in(self, symbol: str) -> int:
+        """Of a maker's look at a market, in millionths."""
+        return self.tended * self.share[symbol] // 1_000
 
 
 class Stage:
@@ -62,6 +81,7 @@ class Stage:
         self.prices = Prices(Random(f"{seed} prices"))  # noqa: S311  # nosec B311
         self._exchange = exchange
         self._seed = seed
+        self._chance = self._random("all", "attention")
         self._turns = 0
         self._last: dict[str, int] = {}
         self._markets: dict[str, Market] = {}
@@ -71,7 +91,7 @@ class Stage:
 
     async def enter(self, secret: bytes) -> None:
         """Everybody signs in, and looks; Unwelcome."""
-        found = await self._exchange.ask("GET", "/api/markets")
+        found = await patiently(self._exchange, "GET", "/api/markets")
         if not found.is_success:
             raise Unwelcome(f"the exchange does not say which markets it has: {found.status}")
         there = {(each["symbol"], each["tickSize"], each["lotSize"]) for each in found.body["data"]}
@@ -92,7 +112,7 @@ class Stage:
         for symbol in self._markets:
             home = self.prices.fair(symbol) // FINE
             near.keep(symbol, "full", Maker(symbol, style(symbol, NEAR, 1), home, self._random(symbol, "near")))
-            near.keep(symbol, "coarse", Maker(symbol, style(symbol, COARSE, 4), home, self._random(symbol, "coarse")))
+            near.keep(symbol, "coarse", Maker(symbol, style(symbol, COARSE, 8), home, self._random(symbol, "coarse")))
             far.keep(symbol, "full", Maker(symbol, style(symbol, FAR, 3), home, self._random(symbol, "far")))
         self._noise = [
             (account, Noise(symbol, SIZES[symbol] // 2, REACH_PPM, LOADS[symbol], self._random(symbol, account.name)))
@@ -123,36 +143,51 @@ class Stage:
         if looks:
             await self._look()
             self.prices.lean(self._last)
-        taken = self._decide_to_take(pace, looks)
-        doing = [_place(account, orders, self._markets) for account, orders in taken if orders]
-        left = pace.commands - sum(len(orders) for _, orders in taken)
-        for maker, decided in self._decide_to_make(pace, left):
-            doing += maker.carry_out(decided, self._markets)
-        return max(await asyncio.gather(*doing), default=0) if doing else 0
+        first, *others = self._decide_to_take(pace, looks)
+        left = pace.commands - len(first[1]) - sum(len(orders) for _, orders in others)
+        # one takes what the makers have not moved yet, the others what they have: a candle begins where one ended
+        pause = await self._done(_place(*first, self._markets))
+        for _ in range(pace.rounds):
+            if pause:
+                return pause
+            decided = self._decide_to_make(pace, left)
+            left -= sum(len(changes) for _, changes in decided)
+            pause = await self._done(*(each.carry_out(changes, self._markets) for each, changes in decided))
+        return pause or await self._done(*(_place(account, orders, self._markets) for account, orders in others))
+
+    async def _done(self, *doing: Coroutine[Any, Any, int]) -> int:
+        return max(await asyncio.gather(*doing), default=0)
 
     def _decide_to_take(self, pace: Pace, looks: bool) -> list[tuple[Account, list[Decision]]]:
-        found: dict[str, list[Decision]] = {account.name: [] for account in self._accounts}
+        takers = [*self._noisy, self._follower]
+        found: dict[str, list[Decision]] = {account.name: [] for account in takers}
+        heat = self.prices.heat * pace.weight
         for account, noise in self._noise:
             fair, inventory = self.prices.fair(noise.symbol), self._inventory(account, noise.symbol)
-            found[account.name] += noise.decide(fair, inventory, pace.chance)
+            found[account.name] += noise.decide(fair, inventory, pace.chance_in(noise.symbol), heat)
         for momentum in self._momentum if looks else ():
             symbol = momentum.symbol
             if last := self._last.get(symbol):
                 fair, inventory = self.prices.fair(symbol), self._inventory(self._follower, symbol)
                 found[self._follower.name] += momentum.decide(fair, last, inventory)
-        return [(account, found[account.name]) for account in self._accounts]
+        return [(account, found[account.name]) for account in takers]
 
     def _decide_to_make(self, pace: Pace, commands: int) -> list[tuple["_Keeper", list[Decision]]]:
         """Another market comes first in each turn, for where there is much to do the last ones have to wait."""
         symbols = list(self._markets)
         first = self._turns % max(1, len(symbols))
+        makers = self._makers[:: -1 if self._turns % FAR_FIRST_TURNS == 0 else 1]
         found: list[tuple[_Keeper, list[Decision]]] = []
         for symbol in symbols[first:] + symbols[:first]:
-            for keeper in self._makers:
-                fair, inventory = self.prices.fair(symbol), self._inventory(keeper.account, symbol)
-                decided = keeper.decide(symbol, pace, fair, inventory)[: max(0, commands)]
-                commands -= len(decided)
-                found.append((keeper, decided))
+            is_tended = self._chance.randrange(MILLION) < pace.tended_in(symbol)
+            left = min(pace.changes, max(0, commands))
+            for keeper in makers:
+                if is_tended or keeper.is_thin(symbol, pace.book):
+                    fair, inventory = self.prices.fair(symbol), self._inventory(keeper.account, symbol)
+                    decided = keeper.decide(symbol, pace.book, fair, inventory, left)
+                    left -= len(decided)
+                    commands -= len(decided)
+                    found.append((keeper, decided))
         return found
 
     def _inventory(self, account: Account, symbol: str) -> int:
@@ -172,10 +207,18 @@ class _Keeper:
         """Quote a market in this way, where the book is to be so."""
         self._ways[symbol, book] = maker
 
-    def decide(self, symbol: str, pace: Pace, fair: int, inventory: int) -> list[Decision]:
+    def is_thin(self, symbol: str, book: str) -> bool:
+        """Is more missing in a market than there is?"""
+        maker = self._ways.get((symbol, book))
+        return maker is not None and maker.is_thin(self._orders(symbol))
+
+    def decide(self, symbol: str, book: str, fair: int, inventory: int, changes_max: int) -> list[Decision]:
         """What to change in a market."""
-        maker = self._ways.get((symbol, pace.book))
-        return maker.decide(fair, list(self._own.get(symbol, {}).values()), inventory, pace.changes) if maker else []
+        maker = self._ways.get((symbol, book))
+        return maker.decide(fair, self._orders(symbol), inventory, changes_max) if maker else []
+
+    def _orders(self, symbol: str) -> list[Own]:
+        return list(self._own.get(symbol, {}).values())
 
     async def look(self, markets: Mapping[str, Market]) -> None:
         """Which orders are open; what was believed before counts no more."""
@@ -196,12 +239,13 @@ class _Keeper:
             reply["orderId"], reply["type"], market.ticks(reply["price"]), market.lots(reply["quantity"]), filled
         )
 
-    def carry_out(self, decided: Sequence[Decision], markets: Mapping[str, Market]) -> list[Any]:
-        """What to wait for until it is done: each gives the seconds that the exchange asks to wait."""
+    async def carry_out(self, decided: Sequence[Decision], markets: Mapping[str, Market]) -> int:
+        """Do it all; the seconds that the exchange asks to wait."""
         placed = [each for each in decided if isinstance(each, Place)]
-        doing: list[Any] = [self._place(placed, markets)] if placed else []
+        doing = [self._place(placed, markets)] if placed else []
         doing += [self._amend(each, markets[each.symbol]) for each in decided if isinstance(each, Amend)]
-        return doing + [self._cancel(each) for each in decided if isinstance(each, Cancel)]
+        doing += [self._cancel(each) for each in decided if isinstance(each, Cancel)]
+        return max(await asyncio.gather(*doing), default=0)
 
     async def _place(self, placed: Sequence[Place], markets: Mapping[str, Market]) -> int:
         answer = await _batch(self.account, placed, markets)
@@ -209,7 +253,7 @@ class _Keeper:
             for reply in answer.body["results"]:
                 if "orderId" in reply:
                     self._learn(reply, markets[reply["symbol"]])
-        return _pause(answer)
+        return answer.pause
 
     async def _amend(self, wanted: Amend, market: Market) -> int:
         body = {"price": market.price_text(wanted.price), "quantity": market.quantity_text(wanted.quantity)}
@@ -218,18 +262,19 @@ class _Keeper:
             self._learn(answer.body, market)
         elif answer.code in _ENDED:
             self._own[market.symbol].pop(wanted.order_id, None)
-        return _pause(answer)
+        return answer.pause
 
     async def _cancel(self, ended: Cancel) -> int:
         answer = await self.account.ask("DELETE", f"/api/orders/{ended.order_id}")
         if answer.is_success or answer.code in _ENDED:
             for own in self._own.values():
                 own.pop(ended.order_id, None)
-        return _pause(answer)
+        return answer.pause
 
 
 async def _place(account: Account, orders: Iterable[Decision], markets: Mapping[str, Market]) -> int:
-    return _pause(await _batch(account, [each for each in orders if isinstance(each, Place)], markets))
+    placed = [each for each in orders if isinstance(each, Place)]
+    return (await _batch(account, placed, markets)).pause if placed else 0
 
 
 async def _batch(account: Account, orders: Sequence[Place], markets: Mapping[str, Market]) -> Answer:
@@ -246,10 +291,6 @@ def _order(order: Place, market: Market) -> dict[str, Any]:
         "quantity": market.quantity_text(order.quantity),
     }
     return body | ({"timeInForce": "ioc"} if order.taking else {"postOnly": True})
-
-
-def _pause(answer: Answer) -> int:
-    return max(1, answer.retry_after) if answer.status in _LATER else 0
 
 
 def _units(funds: Mapping[str, str]) -> dict[str, int]:
