@@ -43,6 +43,7 @@ class Listener:
 
     def __init__(self, sent: list["Listener"]) -> None:
         self.heard: list[tuple[int, int]] = []
+        self.flushed: list[tuple[int, int]] = []
         self.is_slow = False
         self._sent = sent
 
@@ -53,6 +54,9 @@ class Listener:
         told = msgspec.json.decode(frame, type=Counted)
         self.heard.append((told.first, told.sequence))
         self._sent.append(self)
+
+    def flush(self) -> None:
+        self.flushed = list(self.heard)
 
     def fall_behind(self) -> None:
         raise AssertionError
@@ -145,5 +149,26 @@ def test_who_is_slow_gets_the_snapshot_afterwards() -> None:
         await until(lambda: slow.heard)
         assert slow.heard == [(0, 4)]
         told.leave(channel, slow)
+
+    asyncio.run(lived())
+
+
+def test_who_follows_several_channels_is_sent_all_of_them_at_once() -> None:
+    async def lived() -> None:
+        told, channels, several, one = Fanout(nothing), [Counter("a"), Counter("b")], Listener([]), Listener([])
+        for channel in channels:
+            told.follow(channel, several)
+        told.follow(channels[0], one)
+        channels[0].position = channels[1].position = 6
+        await until(lambda: len(several.heard) == 4)
+        await until(lambda: several.flushed == several.heard)
+        assert one.flushed == []
+        told.leave(channels[1], several)
+        several.flushed = []
+        channels[0].position = 7
+        await until(lambda: len(several.heard) == 5)
+        assert several.flushed == []
+        for reader in (several, one):
+            told.leave(channels[0], reader)
 
     asyncio.run(lived())

@@ -49,11 +49,16 @@ class GatheringTransport(asyncio.Transport):
         self._parts.append(data)
 
     def write_at_once(self, data: bytes) -> None:
-        """Take data, to be sent now; after what was taken before."""
+        """Take data, to be sent now; after what was taken before. Who was let go gets nothing any more."""
         if self._parts:
             self._parts.append(data)
-        else:
+        elif not self._transport.is_closing():
             self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send what was taken, now."""
+        if self._parts:
+            self._send()
 
     def _send(self) -> None:
         # who was let go in the meantime gets nothing any more

@@ -129,6 +129,8 @@ class Conversation:
         self._channels: dict[str, Channel] = {}
         self._faults = 0
         self._ending: tuple[int, str] | None = None
+        self.push = self._socket.push
+        self.flush = self._socket.flush
         self._unread_max = self._means.settings.stream_unread_bytes
 
     # as a reader -----------------------------------------------------------------------------------------------------
@@ -140,9 +142,6 @@ class Conversation:
 
     def framed(self, channel: str, position: int, message: bytes) -> bytes:
         return framed(message)
-
-    def push(self, frame: bytes) -> None:
-        self._socket.push(frame)
 
     def fall_behind(self) -> None:
         self._close(TOO_SLOW, "too slow: come back, and go on after the last sequence")
@@ -244,13 +243,19 @@ class Conversation:
 
     def _follow(self, channel: Channel, after: int | None) -> None:
         self._channels[channel.name] = channel
+        self._choose_how_to_push()
         self._offered.fanout.follow(channel, self, after)
+
+    def _choose_how_to_push(self) -> None:
+        """Where there is one channel, nothing is to be waited for."""
+        self.push = self._socket.push if len(self._channels) <= 1 else self._socket.put
 
     def _unsubscribe(self, asked: Unsubscribe) -> Answer:
         for name in asked.channels:
             channel = self._channels.pop(name, None)
             if channel is not None:
                 self._offered.fanout.leave(channel, self)
+        self._choose_how_to_push()
         return Unsubscribed(channels=asked.channels)
 
     async def _authenticate(self, asked: Authenticate) -> Answer:

@@ -7,6 +7,7 @@ and gets one message for all that it missed when it has.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
@@ -47,7 +48,10 @@ class Reader(Protocol):
         """A message as it is sent to readers of this kind."""
 
     def push(self, frame: bytes) -> None:
-        """Send."""
+        """Send: at once, or with what follows until `flush`."""
+
+    def flush(self) -> None:
+        """Send what was pushed. Called of who follows several channels, when all of them had their turn."""
 
     def fall_behind(self) -> None:
         """It is so slow that what it missed is not known any more."""
@@ -113,23 +117,28 @@ class _Followed:
         if position == share.told:
             return
         made: dict[tuple[int, type[Reader]], Sequence[bytes] | None] = {}
+        frames: Sequence[bytes] | None = None
+        last: tuple[int, type[Reader]] | None = None
         behind = False
-        for reader, at in share.readers.items():
+        readers = share.readers
+        for reader, at in readers.items():
             if at >= position:
                 continue
             if reader.is_slow:
                 behind = True
                 continue
             key = at, type(reader)
-            if key not in made:
-                made[key] = self._frames(reader, at, position)
-            frames = made[key]
+            if key != last:  # nearly always it is the same as of the one before
+                last = key
+                if key not in made:
+                    made[key] = self._frames(reader, at, position)
+                frames = made[key]
             if frames is None:
                 reader.fall_behind()
                 continue
             for frame in frames:
                 reader.push(frame)
-            share.readers[reader] = position
+            readers[reader] = position
         share.told = -1 if behind else position
 
     def tell_one(self, reader: Reader) -> None:
@@ -155,6 +164,7 @@ class Fanout:
 
     def __init__(self, before_tick: Callable[[], Awaitable[None]]) -> None:
         self._followed: dict[Channel, _Followed] = {}
+        self._channels_of: Counter[Reader] = Counter()
         self._before_tick = before_tick
         self._ticks = 0
         self._task: asyncio.Task[None] | None = None
@@ -171,6 +181,8 @@ class Fanout:
             position, message = followed.snapshot()
             reader.push(reader.framed(channel.name, position, message))
             after = position
+        if reader not in followed.readers:
+            self._channels_of[reader] += 1
         followed.add(reader, after)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -178,8 +190,11 @@ class Fanout:
     def leave(self, channel: Channel, reader: Reader) -> None:
         """Follow a channel no more."""
         followed = self._followed.get(channel)
-        if followed is not None:
+        if followed is not None and reader in followed.readers:
             followed.remove(reader)
+            self._channels_of[reader] -= 1
+            if not self._channels_of[reader]:
+                del self._channels_of[reader]
             if not followed.readers:
                 del self._followed[channel]
 
@@ -223,10 +238,13 @@ class Fanout:
                 except Exception:
                     # one channel's fault ends no other
                     _log.exception("channel_failed", channel=followed.channel.name)
+        for reader, channels in self._channels_of.items():
+            if channels > 1:
+                reader.flush()
         return time.thread_time() - began
 
     def _look_at_readers(self) -> None:
-        for reader in {reader: None for each in self._followed.values() for reader in each.readers}:
+        for reader in list(self._channels_of):
             reader.look()
 
 

@@ -69,16 +69,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def push(self, frame: bytes) -> None:
         """Send a frame at once, unless the end has begun."""
-        if self._is_open():
+        if self.handshake_complete and not (self.close_sent or self.disconnected):
             self.transport.write_at_once(frame)
 
     def put(self, frame: bytes) -> None:
-        """Send a frame together with those that follow in this turn of the event loop, unless the end has begun."""
-        if self._is_open():
+        """Send a frame with those that follow, until `flush` or the end of this turn of the event loop; unless the end
+        has begun."""
+        if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frame)
 
-    def _is_open(self) -> bool:
-        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+    def flush(self) -> None:
+        """Send what was put."""
+        self.transport.flush()
 
     @property
     def unread_bytes(self) -> int:

@@ -52,6 +52,9 @@ class EventStream:
         self._unread += len(frame)
         self._some.set()
 
+    def flush(self) -> None:
+        pass
+
     def fall_behind(self) -> None:
         self.end()
 
