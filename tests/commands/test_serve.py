@@ -6,9 +6,11 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from borsa import app, served
-from borsa.commands import serve
+from borsa.cli import cli
+from borsa.commands import serve, up
 from borsa.runtime import postgres_server
 from borsa.settings import Settings
 
@@ -38,3 +40,17 @@ def test_who_starts_waits_for_who_makes_the_schemas_as_long_as_it_takes(
             waiting.result(2)
         other.execute("SELECT pg_advisory_unlock(7311)")
         assert waiting.result(60).keys() == {service.name for service in app.SERVICES}
+
+
+def test_only_trades_is_divided_by_markets() -> None:
+    refused = CliRunner().invoke(cli, ["serve", "users", "--markets", "BTC-USD"])
+    assert refused.exit_code == 2
+    assert "--markets" in refused.output
+    assert "users has no markets" in refused.output
+
+
+def test_what_runs_in_one_place_takes_no_shards(tmp_path: Path) -> None:
+    settings = msgspec.structs.replace(Settings(), data=str(tmp_path), trades_shards=1)
+    with pytest.raises(serve.CantStart, match="BORSA_TRADES_SHARDS"):
+        up._exchange(settings)
+    assert not list(tmp_path.iterdir())

@@ -115,7 +115,7 @@ def test_two_that_start_at_once_with_the_same_market_do_not_both_have_it(tmp_pat
         Cluster(tmp_path / "data", url, [nats.url], trades_shards="2") as running,
     ):
         running.set_state("BTC-USD,ETH-USD,SOL-USD", "halted")
-        stranger = running.begin("trades", "BTC-USD", trades_shards="3")
+        stranger = running.begin("trades", "ETH-BTC", trades_shards="3")
         both = [running.begin("trades", markets) for markets in ("BTC-USD,ETH-USD", "ETH-USD,SOL-USD")]
         until(lambda: [each for each in both if each.status is not None], "one of them", 60)
         (refused,) = [each for each in both if each.status is not None]

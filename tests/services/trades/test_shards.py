@@ -149,6 +149,20 @@ def test_the_same_flow_has_the_same_outcome_through_one_and_through_shards(tmp_p
     assert found[0] == found[1]
 
 
+def test_stops_are_judged_by_the_last_price_also_where_the_market_was_traded_elsewhere(tmp_path: Path) -> None:
+    with Stepped(tmp_path, trades_shards=1) as exchange:
+        people(exchange)
+        for side in ("sell", "buy"):
+            exchange.ask(limit(f"user-{'ann' if side == 'sell' else 'ben'}", side, "1", "50000"))
+        divide(exchange, "BTC-USD")
+        exchange.ask(limit("user-ann", "sell", "1", "50010"))
+        stop = {"order_type": "stop", "time_in_force": "ioc"}
+        reached = exchange.ask(limit("user-ben", "buy", "1", None, stop_price="49990", **stop)).order
+        waiting = exchange.ask(limit("user-ben", "buy", "1", None, stop_price="50020", **stop)).order
+        orders = exchange.writers["orders"].memory.orders
+        assert [orders.get(each.order_id).status for each in (reached, waiting)] == ["filled", "open"]
+
+
 def test_a_start_finds_every_shard_as_it_was(tmp_path: Path) -> None:
     options = {"trades_shards": 2, "snapshot_events": 50}
     states = []
