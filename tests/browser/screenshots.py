@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.house.source import ROOT
 from tests.support.browser import DESKTOP, PHONE, Theme, chromium, visiting
-from tests.support.running import PASSWORD, Person, Running
+from tests.support.running import PASSWORD, Person, Running, until
 
 FOLDER = ROOT / "docs" / "page"
 SETTLE_MS = 2500
@@ -46,11 +46,20 @@ def trade(people: list[Person]) -> str:
     return str(traded[0]["buyOrderId"]) if traded else order_id
 
 
+def open_market(running: Running) -> None:
+    """The first trade: from then on, what comes in has a price."""
+    seller, buyer = running.person("cyd", BTC="1"), running.person("dot", USD="1000")
+    seller.order("sell", "0.01", "50000.00")
+    buyer.order("buy", "0.01", "50000.00")
+    until(lambda: buyer.get("/api/portfolios")["data"][0]["holdings"], "the portfolio")
+
+
 def main() -> None:
     """Trade, look, and write."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Running(Path(folder)) as running, chromium() as browser:
         admin = running.admin()
+        open_market(running)
         people = [running.person("ada", USD="2000000", BTC="40"), running.person("bob", USD="2000000", BTC="40")]
         order = trade(people)
         for name, password, pictures in (

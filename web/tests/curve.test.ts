@@ -33,7 +33,7 @@ test("a price is the last close, and there is none before the first", () => {
 
 test("the curve adds dollars and what the rest is worth", () => {
   const entries = [entry(15, ["USD", "-500.00"], ["BTC", "0.01"])];
-  const points = curve(together([wallet({ USD: "500.00", BTC: "0.01" })]), entries, new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]), [at(10), at(16), at(20)]);
+  const points = curve(together([wallet({ USD: "500.00", BTC: "0.01" })]), entries, new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]), new Map(), [at(10), at(16), at(20)]);
   expect(points.map((point) => point.value)).toEqual([parse("1000"), parse("1000"), parse("1100")]);
 });
 
@@ -48,7 +48,14 @@ test("what came in is no gain, and what went out is no loss; what it brought sin
     { ...entry(17, ["USD", "-300.00"]), kind: "adjustment" },
   ];
   const candles = new Map([["BTC", [candle(5, "50000"), candle(18, "60000")]]]);
-  const points = curve(together([wallet({ USD: "200.00", BTC: "0.03" })]), entries, candles, [at(10), at(14), at(16), at(17), at(20)]);
+  const points = curve(together([wallet({ USD: "200.00", BTC: "0.03" })]), entries, candles, candles, [at(10), at(14), at(16), at(17), at(20)]);
   expect(points.map((point) => point.value)).toEqual(["1000", "2000", "2000", "1700", "2000"].map(parse));
   expect(points.map((point) => point.gain)).toEqual([0n, 0n, 0n, 0n, parse("300")]);
+});
+
+test("what came in counts at the price of its own time, not at the close of a candle that was still open", () => {
+  const entries = [{ ...entry(12, ["BTC", "1"]), kind: "adjustment" }];
+  const coarse = new Map([["BTC", [candle(10, "40000")]]]);
+  const fine = new Map([["BTC", [candle(11, "50000")]]]);
+  expect(curve(together([wallet({ BTC: "1" })]), entries, coarse, fine, [at(5), at(20)]).at(-1)!.gain).toBe(-parse("10000"));
 });

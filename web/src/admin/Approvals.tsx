@@ -17,6 +17,12 @@ import { ownerName, userName } from "./names";
 type Verdict = "approve" | "reject";
 const TONE: Record<Approval["status"], string> = { pending: "tag warn", approved: "tag good", rejected: "tag bad", expired: "tag" };
 
+function Decided({ row }: { row: Approval }) {
+  const tag = <span class={TONE[row.status]}>{label(row.status)}</span>;
+  if (!row.decidedBy) return tag;
+  return <Two first={tag} second={`${row.verdict ?? ""}, by ${userName(row.decidedBy)}`} />;
+}
+
 export function Approvals() {
   const pages = usePages<Approval>("/api/wallets/approvals");
   const [judged, setJudged] = useState<[Approval, Verdict] | null>(null);
@@ -39,8 +45,7 @@ export function Approvals() {
           { label: "Asked", cell: (row) => <Two first={moment(row.askedAt)} second={`by ${userName(row.author)}`} />, all: true },
           { label: "Amount", numeric: true, all: true, cell: (row) => <Two first={`${signed(row.asset, row.delta)} ${row.asset}`} second={`to ${ownerName(row.walletId)}`} /> },
           { label: "Reason", cell: (row) => row.reason, long: true },
-          { label: "Status", cell: (row) => <span class={TONE[row.status]}>{label(row.status)}</span> },
-          { label: "Verdict", cell: (row) => (row.decidedBy ? <Two first={row.verdict ?? ""} second={`by ${userName(row.decidedBy)}`} /> : "–"), long: true },
+          { label: "Status", cell: (row) => <Decided row={row} />, long: true },
           {
             label: "Deeds",
             deeds: true,

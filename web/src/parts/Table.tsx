@@ -31,7 +31,7 @@ export function Table<T>(props: Props<T>) {
         <thead>
           <tr>
             {props.columns.map((column) => (
-              <th key={column.label} scope="col" class={column.numeric || column.deeds ? "number" : undefined}>
+              <th key={column.label} scope="col" class={column.deeds ? "number deeds" : column.numeric ? "number" : undefined}>
                 {column.deeds ? <span class="out-of-sight">{column.label}</span> : column.label}
               </th>
             ))}

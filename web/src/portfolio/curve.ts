@@ -56,13 +56,17 @@ export function pricesAt(candles: readonly Candle[], moments: readonly number[])
 /** Kinds of entries whose effect is a gain or a loss, or none; with the others something came in or went out. */
 const TRADING = new Set(["trade", "bust", "hold", "release"]);
 
-/** The curve: what has no price yet counts nothing. */
-export function curve(now: Balances, entries: readonly Entry[], candles: CandlesOf, moments: readonly number[]): Point[] {
-  const start = moments[0] ?? 0;
+/** What came in or went out after a time, oldest first. */
+export function flowsSince(entries: readonly Entry[], start: number): Entry[] {
   const flows = entries.filter((entry) => !TRADING.has(entry.kind) && Date.parse(entry.time) > start);
-  flows.sort((one, other) => Date.parse(one.time) - Date.parse(other.time));
+  return flows.sort((one, other) => Date.parse(one.time) - Date.parse(other.time));
+}
+
+/** The curve: what has no price yet counts nothing. `fine` are the candles that say what flows were worth when they came. */
+export function curve(now: Balances, entries: readonly Entry[], candles: CandlesOf, fine: CandlesOf, moments: readonly number[]): Point[] {
+  const flows = flowsSince(entries, moments[0] ?? 0);
   const flowed = flows.map((flow) => Date.parse(flow.time));
-  const came = worths(flows.map(movedBy), candles, flowed);
+  const came = worths(flows.map(movedBy), fine, flowed);
   const values = worths(balancesAt(now, entries, moments), candles, moments);
   let next = 0;
   let paid = values[0] ?? 0n;
