@@ -15,6 +15,7 @@ from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded
 from borsa.runtime.producers import Take, Work
 from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG_STREAM, Announced, decode_pack
+from borsa.runtime.store import Reader, Row, Statement, Unreadable
 from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word
 from tests.support.nats import Nats
@@ -252,6 +253,37 @@ def test_a_copy_that_was_wiped_is_filled_again(stage: JetStreamStage, nats: Nats
     # nobody acknowledges the message; a look that comes every ANNOUNCE_SECONDS finds it out
     assert ANNOUNCE_SECONDS <= 1
     until(lambda: sequences(nats) == [1, 2, 3, 4, 5, 6, 7], "the copy")
+
+
+class AwayAtFirst:
+    """A log that can be read the second time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.is_away = False
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        if self.is_away:
+            self.is_away = False
+            raise Unreadable("the server ended the connection")
+        return self._reader.read(statement, **given)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def test_a_copy_is_filled_also_where_the_log_could_not_be_read_for_a_while(stage: JetStreamStage, nats: Nats) -> None:
+    reader = AwayAtFirst(stage.relayed["alpha"])
+    stage.reach["alpha"]._relay.own("alpha", reader, 2)
+    stage.ask(Say(word="w", events=2), 1)
+    stage.settle()
+    until(lambda: sequences(nats) == [1, 2], "the copy")
+    reader.is_away = True
+    nats.empty()
+    stage.ask(Say(word="w", events=1), 2)
+    stage.settle()
+    until(lambda: sequences(nats) == [1, 2, 3], "the copy")
+    assert not reader.is_away
 
 
 def test_outsiders_find_single_events_by_source_type_and_market(tmp_path: Path, nats: Nats, nats_url: str) -> None:

@@ -20,7 +20,7 @@ from nats.js.errors import Error as JetStreamError
 from borsa.runtime.broker import Broker
 from borsa.runtime.codec import encode
 from borsa.runtime.log import Recorded, cloud_event, newest, read_after, row_of
-from borsa.runtime.store import Reader
+from borsa.runtime.store import Reader, Unreadable
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -187,7 +187,7 @@ class Relay:
                     self._waiting -= len(events)
                     if source != self._source or events[-1].sequence > self._position:
                         await self._publish(source, events)
-            except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+            except (nats.errors.Error, JetStreamError, TimeoutError, Unreadable) as error:
                 # the second brings it back here
                 _log.warning("relay_failed", source=self._source, error=repr(error))
                 self._failed = True
