@@ -4,6 +4,8 @@ are whole again, all go on without a hand.
 """
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,3 +199,27 @@ def test_a_database_cut_from_all_ends_who_writes_and_all_go_on(whole: Site) -> N
     with Manager(whole.cluster) as manager, under_load(whole), whole.postgres_machine.cut_from("data"):
         until(lambda: len(manager.ended) >= len(app.SERVICES), "all to end", NOTICED_SECONDS_MAX)
     assert {status for _, status in manager.ended} == {FAILED}
+
+
+HOLDING = """
+import sys
+from borsa.runtime.postgres_server import Server
+connection = Server(sys.argv[1]).connect("public", "prepare")
+connection.execute("SELECT pg_advisory_lock(7311)")
+print("holds it", flush=True)
+sys.stdin.read()
+"""
+"""What a process does as it begins, and then nothing more."""
+
+
+@long
+def test_one_cut_off_as_it_begins_keeps_nobody_else_from_beginning(whole: Site) -> None:
+    machine = whole.machines.machine("data")
+    command = [*machine.under, sys.executable, "-c", HOLDING, whole.cluster.environment["BORSA_DATABASE_URL"]]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "holds it\n"
+        with machine.cut_from("data"):
+            second = whole.cluster.begin("users").listens(NOTICED_SECONDS_MAX)
+            first.kill()
+    second.close()
