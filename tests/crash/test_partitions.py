@@ -73,7 +73,11 @@ def under_load(whole: Site) -> Iterator[Load]:
 
 def is_ready(whole: Site) -> bool:
     """Do all gateways say so, who ask every service?"""
-    answers = [httpx.get(f"{each.url}/readyz", timeout=10) for each in whole.cluster.gateways]
+    try:
+        answers = [httpx.get(f"{each.url}/readyz", timeout=10) for each in whole.cluster.gateways]
+    except httpx.TransportError:
+        # a link that was mended takes a moment until it is known again
+        return False
     return {each.status_code for each in answers} == {200}
 
 
