@@ -111,15 +111,17 @@ class Part:
 
     def _run(self) -> None:
         try:
-            writers = self._recovered()
+            self._begin()
         except BaseException as error:
             self._die(error)
             return
-        self._writers = writers
+        self._worker.run()
+
+    def _begin(self) -> None:
+        writers = self._writers = self._recovered()
         writers.start_background()
         self.door.health.ready = True
         self._begun(app.first_password(writers.by_name))
-        self._worker.run()
 
     def _recovered(self) -> Writers:
         self._broker.start()

@@ -180,7 +180,7 @@ def test_a_broker_is_looked_at(
 
 async def made_by(broker: Broker) -> None:
     """Make the streams, on the broker's own loop."""
-    made = asyncio.run_coroutine_threadsafe(prepared(broker, 1024**2, single=False), broker._loop)
+    made = asyncio.run_coroutine_threadsafe(prepared(broker, {LOG_STREAM: LOG + "*"}, 1024**2), broker._loop)
     await asyncio.wrap_future(made)
 
 

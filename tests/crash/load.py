@@ -35,6 +35,9 @@ class Client:
     """Asks one thing after the other. `waits` are the seconds until each was done, with when it was, by the monotonic
     clock; `faults` what should not have been said to it."""
 
+    answer_seconds = 30.0
+    """How long it waits for an answer at one door."""
+
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
         self.waits: list[tuple[float, float]] = []
@@ -43,7 +46,7 @@ class Client:
         self.thread = threading.Thread(target=self._go_on)
 
     def _go_on(self) -> None:
-        with httpx.Client(timeout=30) as self.http:
+        with httpx.Client(timeout=self.answer_seconds) as self.http:
             try:
                 while not self.enough.is_set():
                     self.work()
@@ -158,7 +161,7 @@ def pages(person: Person, path: str) -> Iterator[Any]:
 class Load:
     """Traders and a customer at work on an exchange."""
 
-    def __init__(self, reached: Reached, doors: Doors) -> None:
+    def __init__(self, reached: Reached, doors: Doors, answer_seconds: float = Client.answer_seconds) -> None:
         self.reached = reached
         admin = reached.admin()
         self.traders = []
@@ -168,6 +171,8 @@ class Load:
             self.traders.append(Trader(person, doors, "buy" if at % 2 else "sell"))
         self.customer = Customer(admin, self._somebody("customer"), doors)
         self.clients: list[Client] = [*self.traders, self.customer]
+        for each in self.clients:
+            each.answer_seconds = answer_seconds
 
     def _somebody(self, what: str) -> Person:
         person = Person(self.reached, f"{what}-{uuid.uuid4().hex[:12]}", PASSWORD)

@@ -38,7 +38,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, server
 
 def leader_of(servers: Servers) -> Nats:
     """Who leads the stream of the logs."""
-    name = until(lambda: servers[0].leader(LOG_STREAM), "a leader")
+    # those who elect it may have much else to do
+    name = until(lambda: servers[0].leader(LOG_STREAM), "a leader", 60)
     return next(each for each in servers if each.name == name)
 
 
@@ -116,6 +117,8 @@ def test_whatever_becomes_of_the_brokers_everything_goes_on(
             load.wait_for_more()
     load.check()
     until(lambda: cluster.http.get("/readyz").status_code == 200, "the cluster", 60)
+    # it may have been made while not all of them were there
+    until(lambda: servers[0].replicas(LOG_STREAM) == len(servers), "the copy to be on all", 60)
     for source in ("orders", "trades", "wallets"):
         ((last,),) = postgres.run(f"SELECT max(sequence) FROM {source}.log", database=cluster.database)
         until(lambda source=source, last=last: is_copied(servers, source, last), f"the copy of {source}")

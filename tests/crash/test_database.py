@@ -7,6 +7,8 @@ With BORSA_TEST_LONG=1 it is 200 times: 100 for an exchange of `borsa up`, 100 f
 import itertools
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -115,6 +117,43 @@ def test_a_service_waits_for_its_database_and_says_so(tmp_path: Path, nats_url: 
             assert users.status is None
             server.begin_again()
             users.works()
+
+
+HELD_UP = """
+import sys
+from borsa import cli
+from borsa.runtime.writers import Writers
+begin = Writers.start_background
+def begin_when_told(writers):
+    print("is about to work", flush=True)
+    sys.stdin.readline()
+    begin(writers)
+Writers.start_background = begin_when_told
+sys.argv = ["borsa", "serve", "notifications"]
+cli.main()
+"""
+"""A service that waits, recovered, until it is told to begin its work."""
+
+
+def test_a_service_whose_database_goes_as_it_begins_its_work_ends(tmp_path: Path, nats_url: str) -> None:
+    with Postgres() as server, server.database() as url:
+        environment = Cluster(tmp_path / "data", url, [nats_url]).environment
+        command = [sys.executable, "-c", HELD_UP]
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert any("is about to work" in line for line in process.stdout)
+            server.end()
+            try:
+                process.stdin.write("go on\n")
+                process.stdin.flush()
+                assert process.wait(30) == 1
+                assert "can't be read" in process.stdout.read()
+            finally:
+                process.kill()
+                server.begin_again()
 
 
 def test_who_begins_at_the_same_time_as_many_waits_for_as_long_as_they_take(

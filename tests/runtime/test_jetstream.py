@@ -10,13 +10,16 @@ import msgspec
 import pytest
 from nats.js.errors import NotFoundError
 
+from borsa.runtime import relay
 from borsa.runtime.bus import Origin
 from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded
 from borsa.runtime.producers import Take, Work
-from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG_STREAM, Announced, decode_pack
+from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG, LOG_STREAM, Announced, decode_pack
+from borsa.runtime.store import Reader, Row, Statement, Unreadable
 from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word
+from tests.support.cluster import brokers
 from tests.support.nats import Nats
 from tests.support.running import until
 
@@ -254,6 +257,53 @@ def test_a_copy_that_was_wiped_is_filled_again(stage: JetStreamStage, nats: Nats
     until(lambda: sequences(nats) == [1, 2, 3, 4, 5, 6, 7], "the copy")
 
 
+class AwayAtFirst:
+    """A log that can be read the second time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.is_away = False
+
+    def read(self, statement: Statement, **given: Any) -> list[Row]:
+        if self.is_away:
+            self.is_away = False
+            raise Unreadable("the server ended the connection")
+        return self._reader.read(statement, **given)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def test_a_copy_is_filled_also_where_the_log_could_not_be_read_for_a_while(stage: JetStreamStage, nats: Nats) -> None:
+    reader = AwayAtFirst(stage.relayed["alpha"])
+    stage.reach["alpha"]._relay.own("alpha", reader, 2)
+    stage.ask(Say(word="w", events=2), 1)
+    stage.settle()
+    until(lambda: sequences(nats) == [1, 2], "the copy")
+    reader.is_away = True
+    nats.empty()
+    stage.ask(Say(word="w", events=1), 2)
+    stage.settle()
+    until(lambda: sequences(nats) == [1, 2, 3], "the copy")
+    assert not reader.is_away
+
+
+def test_a_copy_that_was_made_while_a_broker_was_away_is_on_all_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LOOK_AFTER_SECONDS", 0.5)
+    with brokers(3) as (first, second, third):
+        third.kill()
+        with JetStreamStage(tmp_path, f"{first.url},{second.url}") as stage:
+            stage.ask(Say(word="w", events=2), 1)
+            stage.settle()
+            until(lambda: first.replicas(LOG_STREAM) == 1, "a stream", 30)
+            until(lambda: sequences(first) == [1, 2], "the copy", 30)
+            third.begin_again()
+            until(lambda: first.replicas(LOG_STREAM) == 3, "two more of it", 30)
+            until(lambda: third.last(LOG_STREAM, LOG + "alpha"), "the copy", 30)
+
+
 def test_outsiders_find_single_events_by_source_type_and_market(tmp_path: Path, nats: Nats, nats_url: str) -> None:
     with JetStreamStage(tmp_path, nats_url, nats_events=True) as stage:
         stage.ask(Say(word="w", events=2), 1)
@@ -309,9 +359,9 @@ def test_a_copy_of_another_history_is_made_anew(stage: JetStreamStage, nats: Nat
     with closing(apsw.Connection(str(stage.databases["alpha"].path))) as connection:
         connection.execute("DELETE FROM log WHERE sequence > 2")
         connection.execute("UPDATE log SET correlation = 'of another history'")
-    relay = stage.reach["alpha"]._relay
-    relay._position = 0
-    relay.own("alpha", stage.relayed["alpha"], 2)
+    own = stage.reach["alpha"]._relay
+    own._position = 0
+    own.own("alpha", stage.relayed["alpha"], 2)
     until(lambda: sequences(nats) == [1, 2], "the copy of the log as it is now")
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -28,18 +28,19 @@ _LISTENS = re.compile(r"listens at (http://\S+)")
 
 
 class Served:
-    """A process of `borsa serve`. `output` is what it says."""
+    """A process of `borsa serve`. `output` is what it says; `under` is a command that runs it and becomes it."""
 
-    def __init__(self, name: str, environment: dict[str, str], markets: str = "") -> None:
+    def __init__(self, name: str, environment: dict[str, str], markets: str = "", under: Sequence[str] = ()) -> None:
         self.name = name
         self.environment = environment
         self.markets = markets
+        self.under = under
         self.output: list[str] = []
         self.url = ""
         self._ended = False
         self._listens, self._works = threading.Event(), threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "borsa.cli", "serve", name, *(["--markets", markets] if markets else [])],
+            [*under, sys.executable, "-m", "borsa.cli", "serve", name, *(["--markets", markets] if markets else [])],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,6 +82,11 @@ class Served:
         """With what it ended; None while it has not."""
         return self._process.poll()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Is it the one that works?"""
+        return self._works.is_set() and self.status is None
+
     def listens(self, seconds: float = 60) -> Self:
         """Wait until it can be asked over HTTP."""
         return self._waited(self._listens, seconds)
@@ -95,6 +101,10 @@ class Served:
             is_over = self._ended or time.monotonic() > end
             assert not is_over, f"{self.name}: {''.join(self.output)}"
         return self
+
+    def ended(self, seconds: float = 60) -> int:
+        """The exit status of one that is about to end by itself."""
+        return self._process.wait(seconds)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -192,10 +202,12 @@ class Cluster(Reached):
         """The name of its database."""
         return self.environment["BORSA_DATABASE_URL"].rpartition("/")[2]
 
-    def begin(self, name: str, markets: str = "", **options: str) -> Served:
+    def begin(self, name: str, markets: str = "", under: Sequence[str] = (), **options: str) -> Served:
         """One more process."""
         given = {f"BORSA_{option.upper()}": value for option, value in options.items()}
-        served = Served(name, self.environment | given, markets)
+        return self._begun(Served(name, self.environment | given, markets, under))
+
+    def _begun(self, served: Served) -> Served:
         self._all.append(served)
         return served
 
@@ -208,7 +220,7 @@ class Cluster(Reached):
 
     def again(self, served: Served) -> Served:
         """One that has ended, once more, in its place."""
-        begun = self.begin(*served.kind)
+        begun = self.revive(served)
         if served in self.gateways:
             self.gateways[self.gateways.index(served)] = begun
             self._all.remove(served)
@@ -216,6 +228,10 @@ class Cluster(Reached):
         else:
             self.replace(begun)
         return begun
+
+    def revive(self, served: Served) -> Served:
+        """One that has ended, once more, beside who has its place."""
+        return self._begun(Served(served.name, served.environment, served.markets, served.under))
 
     def said(self) -> str:
         """What all of them said."""
@@ -268,9 +284,9 @@ class Manager:
 def brokers(count: int) -> Iterator[list[Nats]]:
     """One NATS server, or several that are one cluster."""
     ports = free_ports(2 * count)
-    routes = ports[count:] if count > 1 else []
+    routes = [f"127.0.0.1:{port}" for port in ports[count:]] if count > 1 else []
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Nats(ports[at], routes[at] if routes else 0, routes)) for at in range(count)]
+        yield [stack.enter_context(Nats(ports[at], routes[at] if routes else "", routes)) for at in range(count)]
 
 
 def _end_once(number: int, _: object) -> None:

@@ -45,7 +45,7 @@ shutil.rmtree(folder, ignore_errors=True)
 tells it to begin again when the server has ended, with what it stored or `emptied`."""
 
 _CONFIGURATION = """
-listen: "127.0.0.1:{port}"
+listen: "{host}:{port}"
 authorization {{ user: borsa, password: "{password}" }}
 jetstream {{ store_dir: "{folder}/store", max_file_store: 4GB }}
 server_name: {name}
@@ -74,12 +74,22 @@ def free_ports(count: int) -> list[int]:
 
 
 class Nats(Kept):
-    """A server. Begins on entry and ends on exit. `port` and `routes` make it one of several."""
+    """A server. Begins on entry and ends on exit. `port`, and the addresses in `routes`, of which `route` is its own,
+    make it one of several. `under` is a command that runs it at another `host`."""
 
-    def __init__(self, port: int = 0, route: int = 0, routes: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        route: str = "",
+        routes: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        under: Sequence[str] = (),
+    ) -> None:
         self.port = port
         self._route = route
         self._routes = routes
+        self._host = host
+        self._under = under
 
     def __enter__(self) -> Self:
         command = program()
@@ -89,7 +99,7 @@ class Nats(Kept):
         configuration.write_text(self._configuration())
         with (self.folder / "output").open("wb") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-c", _KEEPER, self.folder, command, "-c", configuration],
+                [*self._under, sys.executable, "-c", _KEEPER, self.folder, command, "-c", configuration],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -103,10 +113,10 @@ class Nats(Kept):
     def _configuration(self) -> str:
         cluster = ""
         if self._routes:
-            routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self._routes)
-            cluster = f'cluster {{ name: borsa, listen: "127.0.0.1:{self._route}", routes: [{routes}] }}'
+            routes = ", ".join(f'"nats://{address}"' for address in self._routes)
+            cluster = f'cluster {{ name: borsa, listen: "{self._route}", routes: [{routes}] }}'
         return _CONFIGURATION.format(
-            port=self.port, password=PASSWORD, folder=self.folder, name=self.name, cluster=cluster
+            host=self._host, port=self.port, password=PASSWORD, folder=self.folder, name=self.name, cluster=cluster
         )
 
     def _await(self) -> None:
@@ -115,7 +125,7 @@ class Nats(Kept):
         self.process_id = int(self._keeper.stdout.readline())
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as reached:
+            with contextlib.suppress(OSError), socket.create_connection((self._host, self.port), 1) as reached:
                 # the first that it says
                 if reached.recv(4) == b"INFO":
                     return
@@ -124,12 +134,12 @@ class Nats(Kept):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"nats://borsa:{PASSWORD}@127.0.0.1:{self.port}"
+        return f"nats://borsa:{PASSWORD}@{self._host}:{self.port}"
 
     @property
     def name(self) -> str:
         """What the others call it."""
-        return f"borsa-{self.port}"
+        return f"borsa-{self._host}-{self.port}"
 
     def kill(self) -> None:
         """End it at once."""
@@ -174,6 +184,16 @@ class Nats(Kept):
                 cluster = (await client.jetstream().stream_info(name)).cluster
                 return cluster.leader or "" if cluster else ""
             return ""
+
+    def replicas(self, stream: str) -> int:
+        """On how many servers a stream is to be; 0 while that can't be had."""
+        return uvloop.run(self._replicas(stream))
+
+    async def _replicas(self, name: str) -> int:
+        async with await nats_py.connect(self.url) as client:
+            with contextlib.suppress(nats_py.errors.Error, TimeoutError):
+                return (await client.jetstream().stream_info(name)).config.num_replicas or 1
+            return 0
 
     def delete(self, stream: str) -> bool:
         """Forget the message in the middle of a stream; False while there is none to forget."""

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -78,11 +78,14 @@ def _free_port() -> int:
 
 
 class Postgres(Kept):
-    """A server. Begins on entry and ends on exit; `settings` are lines of postgresql.conf."""
+    """A server. Begins on entry and ends on exit; `settings` are lines of postgresql.conf. `under` is a command that
+    runs it at another `host`."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, host: str = "127.0.0.1", under: Sequence[str] = (), **settings: str) -> None:
+        self._host = host
+        self._under = under
         self._settings = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": host,
             "max_connections": "200",
             "shared_buffers": "32MB",
             # nothing of it is outside of its folder
@@ -109,9 +112,21 @@ class Postgres(Kept):
         own = {"port": str(self.port), "unix_socket_directories": str(self.folder)}
         lines = [f"{name} = '{value}'" for name, value in (self._settings | own).items()]
         (data / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {self._host}/16 trust\n")
         with (self.folder / "output").open("wb") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-c", _KEEPER, self.folder, user, programs_folder / "postgres", "-D", data],
+                [
+                    *self._under,
+                    sys.executable,
+                    "-c",
+                    _KEEPER,
+                    self.folder,
+                    user,
+                    programs_folder / "postgres",
+                    "-D",
+                    data,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -175,7 +190,7 @@ class Postgres(Kept):
 
     def url(self, database: str) -> str:
         """Where a database of it is."""
-        return f"postgresql://borsa:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://borsa:{PASSWORD}@{self._host}:{self.port}/{database}"
 
     def run(self, text: str, *given: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
         """The rows of a statement."""
@@ -202,5 +217,5 @@ def _send(process_id: int, number: signal.Signals) -> None:
 
 
 def _is_coming(error: psycopg.OperationalError) -> bool:
-    signs = ("refused", "closed the connection", "starting up", "recovery", "shutting down")
+    signs = ("refused", "closed the connection", "reset", "timeout", "starting up", "recovery", "shutting down")
     return any(sign in str(error) for sign in signs)

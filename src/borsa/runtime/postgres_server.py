@@ -28,6 +28,10 @@ AGAIN_SECONDS = 0.25
 UNHEARD_MS_MAX = 10_000
 """How long data may be on its way to the server, or a silent connection go unanswered, until it counts as lost."""
 
+KEEPALIVE: Mapping[str, int] = {"idle": 5, "interval": 2, "count": 3}
+"""When a connection over which nothing comes is asked whether anybody is there, how often then, in seconds, and how
+many questions may go unanswered. Either end asks: a server would keep the locks of who was cut off for hours."""
+
 PREPARED_MAX = 1_000
 """Statements that a connection keeps prepared."""
 
@@ -71,17 +75,21 @@ class Server:
         `what` it is for is seen in pg_stat_activity; `settings` are of its session. With `answer_seconds_max`, a
         server that does not answer for so long counts as gone.
         """
-        session = {"search_path": schema, "lock_timeout": LOCK_SECONDS_MAX * 1000, "client_encoding": "UTF8"} | settings
+        session: dict[str, str | int] = {
+            "search_path": schema,
+            "lock_timeout": LOCK_SECONDS_MAX * 1000,
+            "client_encoding": "UTF8",
+        }
+        session |= {f"tcp_keepalives_{name}": value for name, value in KEEPALIVE.items()}
+        session |= {"tcp_user_timeout": UNHEARD_MS_MAX} | settings
         options = [str(self._given.get("options") or ""), *(f"-c {name}={value}" for name, value in session.items())]
         connection = Bounded.connect(
             **dict(self._given)
+            | {f"keepalives_{name}": value for name, value in KEEPALIVE.items()}
             | {
                 "options": " ".join(options).strip(),
                 "application_name": f"borsa {schema} {what}",
                 "connect_timeout": CONNECT_SECONDS_MAX,
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
                 "tcp_user_timeout": UNHEARD_MS_MAX,
             },
             autocommit=True,

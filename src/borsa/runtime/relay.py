@@ -5,9 +5,10 @@ sequences, and to the log for what is missing. The relay fills the copy again fr
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import nats.errors
@@ -20,7 +21,7 @@ from nats.js.errors import Error as JetStreamError
 from borsa.runtime.broker import Broker
 from borsa.runtime.codec import encode
 from borsa.runtime.log import Recorded, cloud_event, newest, read_after, row_of
-from borsa.runtime.store import Reader
+from borsa.runtime.store import Reader, Unreadable
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")
@@ -48,6 +49,13 @@ FILL_EVENTS_MAX = 100_000
 
 REMEMBER_SECONDS = 120
 """How long the broker knows a message that comes twice."""
+
+
+REPLICAS = 3
+"""On how many brokers a copy is to be, where there are so many."""
+
+LOOK_AFTER_SECONDS = 10
+"""How often is looked whether the copy is there, on as many brokers as it can be."""
 
 
 class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -97,6 +105,7 @@ class Relay:
         self._events_max = settings.stream_events_max
         self._bytes_max = settings.nats_bytes_max
         self._single = settings.nats_events
+        self._streams = {LOG_STREAM: LOG + "*"} | ({EVENTS_STREAM: EVENTS + ">"} if self._single else {})
         self._offered: deque[tuple[str, Sequence[Recorded]]] = deque()
         self._some = asyncio.Event()
         self._told = False
@@ -117,6 +126,7 @@ class Relay:
         self._broker.on_connected(self._fill_again)
         self._broker.run(self._run())
         self._broker.run(self._tick())
+        self._broker.run(self._look_after())
 
     # from the writer's thread ---------------------------------------------------------------------------------------
 
@@ -187,7 +197,7 @@ class Relay:
                     self._waiting -= len(events)
                     if source != self._source or events[-1].sequence > self._position:
                         await self._publish(source, events)
-            except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+            except (nats.errors.Error, JetStreamError, TimeoutError, Unreadable) as error:
                 # the second brings it back here
                 _log.warning("relay_failed", source=self._source, error=repr(error))
                 self._failed = True
@@ -216,7 +226,7 @@ class Relay:
         if not self._broker.client.is_connected:
             return
         self._is_lacking = False
-        self._stream, found = await prepared(self._broker, self._bytes_max, single=self._single)
+        self._stream, found = await prepared(self._broker, self._streams, self._bytes_max)
         if found != self._worth:
             self._worth = found
             _log.info("broker", version=self._broker.version, acknowledgement=found)
@@ -227,6 +237,23 @@ class Relay:
             await self._publish(self._source, events)
             after = events[-1].sequence
         self._position = max(self._position, after)
+
+    async def _look_after(self) -> None:
+        """Now and then: is the copy there, on as many brokers as it can be? Aside, so that no event waits for it."""
+        while True:
+            await asyncio.sleep(LOOK_AFTER_SECONDS)
+            with contextlib.suppress(nats.errors.Error, JetStreamError, TimeoutError):
+                if self._broker.client.is_connected and not await self._is_kept():
+                    self._fill_again()
+
+    async def _is_kept(self) -> bool:
+        """Are the streams there, as they were when the copy was filled? Those with too few replicas get them."""
+        try:
+            for name in self._streams:
+                await grow(self._broker.jetstream(), name)
+        except NotFoundError:
+            return False
+        return self._stream is not None
 
     async def _stored(self, stream: JetStreamContext) -> int:
         """The last sequence that the broker has; what goes beyond the log is of another history, and removed."""
@@ -260,12 +287,12 @@ async def stored(stream: JetStreamContext, subject: str) -> int:
     return decode_pack(found.data or b"").last
 
 
-async def prepared(broker: Broker, bytes_max: int, *, single: bool) -> tuple[JetStreamContext | None, str]:
-    """The streams, made where they are not there, None where the broker stores nothing; and what its word is worth."""
+async def prepared(broker: Broker, streams: Mapping[str, str], bytes_max: int) -> tuple[JetStreamContext | None, str]:
+    """The streams, by name with their subjects, made where they are not there, None where the broker stores nothing;
+    and what its word is worth."""
     stream = broker.jetstream()
     try:
-        names = {LOG_STREAM: LOG + "*"} | ({EVENTS_STREAM: EVENTS + ">"} if single else {})
-        replicas = min([await _made(stream, name, subject, bytes_max) for name, subject in names.items()])
+        replicas = min([await _made(stream, name, subject, bytes_max) for name, subject in streams.items()])
     except (TimeoutError, JetStreamError, nats.errors.Error) as error:
         return None, f"nothing is stored: {error!r}"
     return stream, worth(replicas)
@@ -278,7 +305,7 @@ def worth(replicas: int) -> str:
 
 
 async def _made(stream: JetStreamContext, name: str, subject: str, bytes_max: int) -> int:
-    """See to it that a stream is there; gives its replicas: three where the broker can, else one."""
+    """See to it that a stream is there; gives its replicas: REPLICAS where the broker can, else one."""
     try:
         return (await stream.stream_info(name)).config.num_replicas or 1
     except NotFoundError:
@@ -292,8 +319,18 @@ async def _made(stream: JetStreamContext, name: str, subject: str, bytes_max: in
         duplicate_window=REMEMBER_SECONDS,
     )
     try:
-        await stream.add_stream(wanted.evolve(num_replicas=3))
+        await stream.add_stream(wanted.evolve(num_replicas=REPLICAS))
     except APIError:
         await stream.add_stream(wanted.evolve(num_replicas=1))
         return 1
-    return 3
+    return REPLICAS
+
+
+async def grow(stream: JetStreamContext, name: str) -> None:
+    """See to it that one that was made when too few brokers were there has its REPLICAS, where they are."""
+    found = await stream.stream_info(name)
+    if found.cluster is None or (found.config.num_replicas or 1) >= REPLICAS:
+        return
+    with contextlib.suppress(APIError):
+        await stream.update_stream(found.config.evolve(num_replicas=REPLICAS))
+        _log.info("copies_added", stream=name, replicas=REPLICAS)
