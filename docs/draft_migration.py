@@ -20,9 +20,9 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 
 from borsa.app import SERVICES
-from borsa.runtime import migrations
+from borsa.runtime.databases import migrations
+from borsa.runtime.databases.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase, engine_of
 
 TEMPLATE = '''"""{title}."""
 

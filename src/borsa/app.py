@@ -10,33 +10,33 @@ import uvicorn
 
 from borsa.errors import CantStart
 from borsa.requests import ASKED, DescribeAccess, Request
-from borsa.runtime import telemetry
-from borsa.runtime.auth import Authenticator
+from borsa.runtime.access.auth import Authenticator
 from borsa.runtime.bus import Bus, Origin
+from borsa.runtime.buses.embedded import EmbeddedBus
+from borsa.runtime.buses.link import Language
 from borsa.runtime.clock import Clock, SystemClock
+from borsa.runtime.databases.lock import locked
+from borsa.runtime.databases.moving import check_here
+from borsa.runtime.databases.sqlite import SqliteDatabase
+from borsa.runtime.databases.whole import is_new, make_whole
 from borsa.runtime.edge import Edge
-from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
 from borsa.runtime.http.route import Route
 from borsa.runtime.http.server import Server, listen
-from borsa.runtime.link import Language
-from borsa.runtime.lock import locked
 from borsa.runtime.log import newest
-from borsa.runtime.moving import check_here
+from borsa.runtime.observability import telemetry
+from borsa.runtime.observability.vitals import DescribeProcess, Vitals
 from borsa.runtime.reading import Direct, Reading, Threaded
 from borsa.runtime.service import Service, divided
 from borsa.runtime.shards import known_of
-from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database, Reader
-from borsa.runtime.vitals import DescribeProcess, Vitals
-from borsa.runtime.whole import is_new, make_whole
-from borsa.runtime.worker import EventBell, Step, Worker
-from borsa.runtime.writer import Writer
-from borsa.runtime.writers import Writers
+from borsa.runtime.writing.worker import EventBell, Step, Worker
+from borsa.runtime.writing.writer import Writer
+from borsa.runtime.writing.writers import Writers
 from borsa.services.notifications import NOTIFICATIONS
 from borsa.services.orders import ORDERS
 from borsa.services.orders.store import shard_of_markets
@@ -48,10 +48,10 @@ from borsa.settings import Settings
 from borsa.web import page
 
 if TYPE_CHECKING:
-    from borsa.runtime.broker_seen import SeenBroker
-    from borsa.runtime.postgres_move import PostgresMove
-    from borsa.runtime.postgres_server import Server as PostgresServer
-    from borsa.runtime.postgres_snapshot import Examined, PostgresSnapshot
+    from borsa.runtime.buses.broker_seen import SeenBroker
+    from borsa.runtime.databases.postgres_move import PostgresMove
+    from borsa.runtime.databases.postgres_server import Server as PostgresServer
+    from borsa.runtime.databases.postgres_snapshot import Examined, PostgresSnapshot
 
 SERVICES: tuple[Service[Any], ...] = (USERS, ORDERS, TRADES, WALLETS, PORTFOLIOS, NOTIFICATIONS)
 
@@ -105,7 +105,7 @@ def databases(settings: Settings, *, durable: bool = True) -> dict[str, Database
 
 def _on_postgres(settings: Settings) -> dict[str, Database]:
     server = _server(settings)
-    from borsa.runtime.postgres import PostgresDatabase
+    from borsa.runtime.databases.postgres import PostgresDatabase
 
     return {each.name: PostgresDatabase(each.name, server, each.tables) for each in services(settings)}
 
@@ -113,7 +113,7 @@ def _on_postgres(settings: Settings) -> dict[str, Database]:
 def _server(settings: Settings) -> "PostgresServer":
     try:
         # only where it is used: it takes a package that a laptop need not have
-        from borsa.runtime.postgres_server import Server
+        from borsa.runtime.databases.postgres_server import Server
     except ImportError as error:
         raise CantStart(f"BORSA_DATABASE_URL needs psycopg ({error}): install borsa[cluster]") from error
     return Server(settings.database_url)
@@ -124,7 +124,7 @@ def _take_turn(settings: Settings) -> None:
     check_moved(settings)
     if settings.database_url:
         server = _server(settings)
-        from borsa.runtime.postgres import take_turn
+        from borsa.runtime.databases.postgres import take_turn
 
         take_turn(server, [each.name for each in services(settings)])
         # whoever it waited for may have been a move
@@ -135,7 +135,7 @@ def check_moved(settings: Settings) -> None:
     """CantStart where the data was moved elsewhere, or has come only in part (`borsa migrate-data`)."""
     if settings.database_url:
         server = _server(settings)
-        from borsa.runtime.postgres_move import check_whole
+        from borsa.runtime.databases.postgres_move import check_whole
 
         check_whole(server)
     else:
@@ -145,7 +145,7 @@ def check_moved(settings: Settings) -> None:
 def move(settings: Settings) -> "PostgresMove":
     """The way of a data folder into PostgreSQL; CantStart."""
     _server(settings)  # says what is missing, where it is
-    from borsa.runtime.postgres_move import PostgresMove
+    from borsa.runtime.databases.postgres_move import PostgresMove
 
     return PostgresMove(settings.database_url, {each.name: each.tables for each in services(settings)})
 
@@ -157,21 +157,21 @@ def place(settings: Settings) -> str:
 
 def snapshot(settings: Settings) -> "PostgresSnapshot":
     """One moment after the other of all schemas, where the data is in PostgreSQL; CantStart."""
-    from borsa.runtime.postgres_snapshot import PostgresSnapshot
+    from borsa.runtime.databases.postgres_snapshot import PostgresSnapshot
 
     return PostgresSnapshot(settings.database_url)
 
 
 def examined(settings: Settings) -> "Examined":
     """The server, where the data is in PostgreSQL; CantStart."""
-    from borsa.runtime.postgres_snapshot import examined
+    from borsa.runtime.databases.postgres_snapshot import examined
 
     return examined(settings.database_url, [service.name for service in services(settings)])
 
 
 def seen_broker(settings: Settings) -> "SeenBroker":
     """The broker, where there is one; CantStart, ImportError."""
-    from borsa.runtime.broker_seen import seen
+    from borsa.runtime.buses.broker_seen import seen
 
     return seen(settings.nats_url, [service.name for service in services(settings)])
 

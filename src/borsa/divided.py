@@ -13,19 +13,19 @@ from functools import partial
 
 from borsa import app
 from borsa.errors import CantStart
-from borsa.runtime import telemetry
 from borsa.runtime.bus import Origin
+from borsa.runtime.buses.embedded import EmbeddedBus
+from borsa.runtime.buses.link import Close, Failed, Finished, Link, Message, Started, Stop
+from borsa.runtime.buses.linked import LinkedBus
+from borsa.runtime.buses.processes import DOOR, Ends, LinkBell, end, start, wait_for
 from borsa.runtime.clock import SystemClock
+from borsa.runtime.databases.lock import locked
 from borsa.runtime.edge import Futures
-from borsa.runtime.embedded import EmbeddedBus
 from borsa.runtime.http.app import Application
-from borsa.runtime.link import Close, Failed, Finished, Link, Message, Started, Stop
-from borsa.runtime.linked import LinkedBus
-from borsa.runtime.lock import locked
-from borsa.runtime.processes import DOOR, Ends, LinkBell, end, start, wait_for
-from borsa.runtime.vitals import DescribeProcess, Vitals
-from borsa.runtime.worker import Worker
-from borsa.runtime.writers import Writers
+from borsa.runtime.observability import telemetry
+from borsa.runtime.observability.vitals import DescribeProcess, Vitals
+from borsa.runtime.writing.worker import Worker
+from borsa.runtime.writing.writers import Writers
 from borsa.settings import Settings
 
 ALL = tuple(service.name for service in app.SERVICES)

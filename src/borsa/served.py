@@ -15,27 +15,27 @@ import structlog
 from borsa import app
 from borsa.errors import CantStart, Refused
 from borsa.requests import AssignMarkets, DescribeAccess, Request
-from borsa.runtime.auth import Authenticator
-from borsa.runtime.broker import Broker
+from borsa.runtime.access.auth import Authenticator
 from borsa.runtime.bus import Origin
+from borsa.runtime.buses.broker import Broker
+from borsa.runtime.buses.jetstream import JetStreamBus
+from borsa.runtime.buses.producers import Take, Work
 from borsa.runtime.clock import SystemClock
+from borsa.runtime.databases.lease import look
+from borsa.runtime.databases.postgres import take_turn
+from borsa.runtime.databases.postgres_server import Server
 from borsa.runtime.edge import Edge, Futures
 from borsa.runtime.following import channels
 from borsa.runtime.http.app import Application, application
 from borsa.runtime.http.call import Means
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.jetstream import JetStreamBus
-from borsa.runtime.lease import look
 from borsa.runtime.log import Recorded
-from borsa.runtime.postgres import take_turn
-from borsa.runtime.postgres_server import Server
-from borsa.runtime.producers import Take, Work
+from borsa.runtime.observability.vitals import DescribeProcess, Vitals
 from borsa.runtime.shards import shards_of
 from borsa.runtime.standard import Health, Look, standard_routes
 from borsa.runtime.store import Database
-from borsa.runtime.vitals import DescribeProcess, Vitals
-from borsa.runtime.worker import EventBell, Worker
-from borsa.runtime.writers import Writers
+from borsa.runtime.writing.worker import EventBell, Worker
+from borsa.runtime.writing.writers import Writers
 from borsa.services.orders.assigning import shard_for
 from borsa.services.orders.store import shard_of_markets
 from borsa.settings import Settings

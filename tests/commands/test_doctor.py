@@ -14,10 +14,10 @@ import uvloop
 
 from borsa import app
 from borsa.commands import doctor
-from borsa.runtime.broker import Broker
-from borsa.runtime.broker_seen import SeenBroker
-from borsa.runtime.lock import locked
-from borsa.runtime.relay import LOG, LOG_STREAM, Pack, prepared
+from borsa.runtime.buses.broker import Broker
+from borsa.runtime.buses.broker_seen import SeenBroker
+from borsa.runtime.buses.relay import LOG, LOG_STREAM, Pack, prepared
+from borsa.runtime.databases.lock import locked
 from borsa.settings import BadSetting, Settings, load
 from tests.runtime.apart import settle
 from tests.support.nats import PASSWORD, Nats

@@ -25,7 +25,8 @@ from tests.support.running import Running
 KILLED = """
 import os, signal, sys
 from borsa import cli
-from borsa.runtime import moving, postgres_move
+from borsa.runtime.databases import moving
+from borsa.runtime.databases import postgres_move
 _, what, left = sys.argv
 owner = {"put": postgres_move.PostgresMove, "finish": postgres_move.PostgresMove, "leave_behind": moving}[what]
 act = getattr(owner, what)

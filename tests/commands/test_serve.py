@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from borsa import app, served
 from borsa.cli import cli
 from borsa.commands import serve, up
-from borsa.runtime import postgres_server
+from borsa.runtime.databases import postgres_server
 from borsa.settings import Settings
 
 DATABASE = "postgresql://borsa:secret@127.0.0.1:1/borsa"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from borsa.cli import cli
 from borsa.commands import verify
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.services.wallets import WALLETS
 from borsa.settings import Settings
 from tests.support.earlier import migrate_to

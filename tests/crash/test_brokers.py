@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from borsa.runtime.relay import LOG, LOG_STREAM, decode_pack
+from borsa.runtime.buses.relay import LOG, LOG_STREAM, decode_pack
 from tests.crash.load import Load
 from tests.support.cluster import SERVICES, Cluster, brokers
 from tests.support.nats import Nats

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from borsa import served
-from borsa.runtime import postgres_server
+from borsa.runtime.databases import postgres_server
 from borsa.settings import Settings
 from tests.crash.load import Load
 from tests.support.cluster import SERVICES, Cluster, Manager
@@ -122,7 +122,7 @@ def test_a_service_waits_for_its_database_and_says_so(tmp_path: Path, nats_url: 
 HELD_UP = """
 import sys
 from borsa import cli
-from borsa.runtime.writers import Writers
+from borsa.runtime.writing.writers import Writers
 begin = Writers.start_background
 def begin_when_told(writers):
     print("is about to work", flush=True)

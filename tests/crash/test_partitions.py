@@ -207,7 +207,7 @@ def test_a_database_cut_from_all_ends_who_writes_and_all_go_on(whole: Site) -> N
 
 HOLDING = """
 import sys
-from borsa.runtime.postgres_server import Server
+from borsa.runtime.databases.postgres_server import Server
 connection = Server(sys.argv[1]).connect("public", "prepare")
 connection.execute("SELECT pg_advisory_lock(7311)")
 print("holds it", flush=True)

@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from borsa.app import SERVICES
-from borsa.runtime import migrations, postgres
+from borsa.runtime.databases import migrations, postgres
+from borsa.runtime.databases.postgres import PostgresDatabase
+from borsa.runtime.databases.postgres_server import Server
+from borsa.runtime.databases.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.log import runtime_tables
-from borsa.runtime.postgres import PostgresDatabase
-from borsa.runtime.postgres_server import Server
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from tests.house.source import ROOT
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)

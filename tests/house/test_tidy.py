@@ -68,7 +68,7 @@ DRAWERS = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc
 FOREIGN = {"asyncio.Protocol", "HttpToolsProtocol", "logging.Handler"}
 """Base classes from elsewhere, whose documentation says what their methods are."""
 
-NAMES_OF_DATABASES = {"runtime/sqlite.py", "commands/audit/moment.py"}
+NAMES_OF_DATABASES = {"runtime/databases/sqlite.py", "commands/audit/moment.py"}
 """Here SQL takes a name where no parameter may stand (PRAGMA, an attached database): only of constants of the code."""
 
 UNFINISHED = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|HA[C]K)\b")

@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from borsa.runtime.broker import HAND_OVER_SECONDS_MAX, Broker
-from borsa.runtime.jetstream import JetStreamBus
-from borsa.runtime.link import Language
-from borsa.runtime.vitals import Vitals
+from borsa.runtime.buses.broker import HAND_OVER_SECONDS_MAX, Broker
+from borsa.runtime.buses.jetstream import JetStreamBus
+from borsa.runtime.buses.link import Language
+from borsa.runtime.observability.vitals import Vitals
 from tests.runtime.toys import Stage
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from borsa.runtime.actions import START, Action, Actions, actions_before, sealed
-from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteConnection, SqliteReader, engine_of
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.databases.sqlite import SqliteConnection, SqliteReader, engine_of
+from borsa.runtime.records.session import Session
+from borsa.runtime.writing.actions import START, Action, Actions, actions_before, sealed
+from borsa.runtime.writing.transaction import Transaction
 from tests.runtime.toys import ALPHA
 from tests.support.alone import HandClock
 

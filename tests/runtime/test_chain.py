@@ -10,10 +10,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from borsa.runtime.chain import Chain, seals_table
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.records.chain import Chain, seals_table
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import Statement
 from tests.runtime.toys import made
 

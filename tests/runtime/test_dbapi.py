@@ -4,7 +4,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from borsa.runtime.sqlite import engine_of
+from borsa.runtime.databases.sqlite import engine_of
 
 
 def test_a_select_that_finds_nothing_has_no_rows(tmp_path: Path) -> None:

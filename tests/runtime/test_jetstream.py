@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from nats.js.errors import NotFoundError
 
-from borsa.runtime import relay
 from borsa.runtime.bus import Origin
-from borsa.runtime.inbox import Question
+from borsa.runtime.buses import relay
+from borsa.runtime.buses.producers import Take, Work
+from borsa.runtime.buses.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG, LOG_STREAM, Announced, decode_pack
 from borsa.runtime.log import Recorded
-from borsa.runtime.producers import Take, Work
-from borsa.runtime.relay import ANNOUNCE_SECONDS, EVENTS_STREAM, LAST, LOG, LOG_STREAM, Announced, decode_pack
 from borsa.runtime.store import Reader, Row, Statement, Unreadable
+from borsa.runtime.writing.inbox import Question
 from tests.runtime.apart import JetStreamStage, settle
 from tests.runtime.toys import AskBeta, HowOften, Say, Word
 from tests.support.cluster import brokers

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from borsa.errors import CantStart
-from borsa.runtime import lease
-from borsa.runtime.postgres import PostgresDatabase, take_turn
-from borsa.runtime.postgres_server import Server
+from borsa.runtime.databases import lease
+from borsa.runtime.databases.postgres import PostgresDatabase, take_turn
+from borsa.runtime.databases.postgres_server import Server
 from borsa.runtime.store import Statement, StorageBroken
 from borsa.services.wallets import tables
 from tests.support.postgres import Postgres

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 
 from borsa.errors import Refusal, Refused
 from borsa.runtime.bus import Once
-from borsa.runtime.link import Asked, Declined, Language, Link, Message, Published, Started, Stop, Told, outcome_message
+from borsa.runtime.buses.link import (
+    Asked,
+    Declined,
+    Language,
+    Link,
+    Message,
+    Published,
+    Started,
+    Stop,
+    Told,
+    outcome_message,
+)
 from tests.runtime.toys import HowOften, Say, SayAndFail, Word
 
 LANGUAGE = Language([Say, SayAndFail, HowOften])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from borsa.runtime import lock
-from borsa.runtime.lock import AlreadyRunning, locked
+from borsa.runtime.databases import lock
+from borsa.runtime.databases.lock import AlreadyRunning, locked
 
 
 class NoTime:

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from borsa.runtime import moving
+from borsa.runtime.databases import moving
+from borsa.runtime.databases.moving import NO_ROWS, pages, summary
+from borsa.runtime.databases.sqlite import SqliteConnection, engine_of
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.moving import NO_ROWS, pages, summary
-from borsa.runtime.sqlite import SqliteConnection, engine_of
 from borsa.runtime.store import insert_row
 
 METADATA = sa.MetaData()

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from borsa.errors import CantStart
-from borsa.runtime.postgres import PostgresConnection, PostgresDatabase
-from borsa.runtime.postgres_server import Server
+from borsa.runtime.databases.postgres import PostgresConnection, PostgresDatabase
+from borsa.runtime.databases.postgres_server import Server
 from borsa.runtime.store import Statement, StorageBroken, StorageFull
 from borsa.services.wallets import tables
 from tests.support.postgres import PASSWORD, Postgres

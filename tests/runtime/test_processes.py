@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from borsa.runtime.link import Language, Link, Stop
-from borsa.runtime.processes import LinkBell
+from borsa.runtime.buses.link import Language, Link, Stop
+from borsa.runtime.buses.processes import LinkBell
 from tests.runtime.toys import Say
 
 WAIT_SECONDS = 10

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from borsa.runtime.listing import Listing, newest
 from borsa.runtime.log import INTEGER, strict_table
-from borsa.runtime.session import Mark, Session
+from borsa.runtime.records.listing import Listing, newest
+from borsa.runtime.records.session import Mark, Session
 from borsa.runtime.store import Statement
 from tests.runtime.toys import made
 

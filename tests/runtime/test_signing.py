@@ -5,7 +5,7 @@ import random
 import pytest
 
 from borsa.errors import Refused
-from borsa.runtime.signing import AHEAD_MS_MAX, WINDOW_MS_MAX, Signed, Taken, check_time, signed_request
+from borsa.runtime.access.signing import AHEAD_MS_MAX, WINDOW_MS_MAX, Signed, Taken, check_time, signed_request
 from tests.support.alone import HandClock
 
 USER = "ada"

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from borsa.runtime.databases.migrations import NewerSchema, head
+from borsa.runtime.databases.postgres import PostgresDatabase
+from borsa.runtime.databases.postgres_server import Server
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.runtime.log import READ_AFTER, newest, read_after
-from borsa.runtime.migrations import NewerSchema, head
-from borsa.runtime.postgres import PostgresDatabase
-from borsa.runtime.postgres_server import Server
-from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import (
     Connection,
     Database,

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 
 from borsa.events import UserUpdated
 from borsa.runtime.log import Cursor, Recorded, recorded
-from borsa.runtime.session import Session
-from borsa.runtime.streams import Stream, Streams
+from borsa.runtime.records.session import Session
+from borsa.runtime.writing.streams import Stream, Streams
 from tests.runtime.toys import BETA, made
 
 LOG = [recorded("alpha", at, at, "c", None, UserUpdated(user_id=str(at), user_name="")) for at in range(1, 31)]

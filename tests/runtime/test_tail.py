@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from borsa.events import UserUpdated
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.runtime.log import LAST, READ_AFTER, Tail, read_after, recorded, row_of
-from borsa.runtime.sqlite import SqliteDatabase
 from borsa.runtime.store import Row, Statement
 from tests.runtime.toys import ALPHA, made
 

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from structlog.testing import capture_logs
 
-from borsa.runtime import telemetry
+from borsa.runtime.observability import telemetry
 from tests.support.process import Process
 from tests.support.running import until
 
@@ -115,7 +115,7 @@ def test_nobody_is_traced_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
 
 def test_a_package_that_is_missing_is_named_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(telemetry.TRACES_TO[0], "http://127.0.0.1:1")
-    monkeypatch.delitem(sys.modules, "borsa.runtime.tracing", raising=False)
+    monkeypatch.delitem(sys.modules, "borsa.runtime.observability.tracing", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with capture_logs() as logs:
         assert telemetry.tracer.__wrapped__() is None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borsa.runtime.turns import Turns
+from borsa.runtime.writing.turns import Turns
 
 
 class Piece(NamedTuple):

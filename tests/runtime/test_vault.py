@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from borsa.runtime.vault import NotOpened, Vault, vault_in
+from borsa.runtime.access.vault import NotOpened, Vault, vault_in
 
 KEY_FILE = "some.key"
 SECRET = "a secret, of whatever length"

@@ -5,8 +5,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from borsa.runtime.sqlite import SqliteReader
-from borsa.runtime.wal import FRAME_HEAD_BYTES, HEAD_BYTES, lost_commits
+from borsa.runtime.databases.sqlite import SqliteReader
+from borsa.runtime.databases.wal import FRAME_HEAD_BYTES, HEAD_BYTES, lost_commits
 
 FRAME_BYTES = FRAME_HEAD_BYTES + 4096
 

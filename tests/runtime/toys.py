@@ -15,16 +15,16 @@ from borsa.errors import Refused
 from borsa.events import UserCreated, UserUpdated
 from borsa.requests import Done, Request
 from borsa.runtime.bus import Once, Origin, Outcome
-from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.link import Language, Link, Message
-from borsa.runtime.linked import LinkedBus
+from borsa.runtime.buses.embedded import EmbeddedBus
+from borsa.runtime.buses.link import Language, Link, Message
+from borsa.runtime.buses.linked import LinkedBus
+from borsa.runtime.databases.sqlite import SqliteConnection, SqliteDatabase, engine_of
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+from borsa.runtime.observability.vitals import Vitals
+from borsa.runtime.records.session import Session
 from borsa.runtime.service import Asking, Service
-from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteConnection, SqliteDatabase, engine_of
 from borsa.runtime.store import Row, Statement
-from borsa.runtime.vitals import Vitals
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.writer import Writer
 from borsa.settings import Settings
 
 ALPHA = sa.MetaData()

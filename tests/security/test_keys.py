@@ -13,8 +13,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from borsa.runtime.keys import KEY_FILE
-from borsa.runtime.vault import vault_in
+from borsa.runtime.access.keys import KEY_FILE
+from borsa.runtime.access.vault import vault_in
 from tests.api.stage import problem
 from tests.support.process import Process
 from tests.support.running import Person, Reached, Running, until

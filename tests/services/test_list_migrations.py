@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from borsa import app
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase
 from tests.support.earlier import insert, migrate_to
 
 BEFORE = "0001"

@@ -14,10 +14,10 @@ from typing import Any
 from borsa.errors import Refused
 from borsa.requests import HoldAll, HoldFunds, Request
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Replies
-from borsa.runtime.inbox import Question
 from borsa.runtime.log import Recorded, Tail
 from borsa.runtime.store import Reader
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.inbox import Question
+from borsa.runtime.writing.writer import Writer
 from tests.simulation.clock import SimTime
 from tests.simulation.coverage import Coverage
 from tests.simulation.disk import Disk

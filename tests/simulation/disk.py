@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from borsa.runtime.sqlite import SqliteConnection
+from borsa.runtime.databases.sqlite import SqliteConnection
 from borsa.runtime.store import Database, Row
 from tests.simulation.coverage import Coverage
 from tests.simulation.invariants import Watch

@@ -15,8 +15,8 @@ import apsw
 import structlog
 
 from borsa import app
-from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.writer import Writer
+from borsa.runtime.buses.embedded import EmbeddedBus
+from borsa.runtime.writing.writer import Writer
 from borsa.settings import Settings
 from tests.simulation.clock import SimClock, SimTime
 

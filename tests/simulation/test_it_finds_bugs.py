@@ -13,9 +13,9 @@ import pytest
 from borsa.errors import Refusal
 from borsa.events import OrderClosed
 from borsa.runtime.log import Recorded
-from borsa.runtime.streams import Stream
-from borsa.runtime.transaction import Transaction
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.streams import Stream
+from borsa.runtime.writing.transaction import Transaction
+from borsa.runtime.writing.writer import Writer
 from borsa.services.orders import ORDERS, placing
 from borsa.services.orders import handlers as orders
 from borsa.services.trades import handlers as trades

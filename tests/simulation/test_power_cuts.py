@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from borsa.runtime import sqlite
 from borsa.runtime.bus import Origin
-from borsa.runtime.inbox import Question
+from borsa.runtime.databases import sqlite
 from borsa.runtime.log import READ_AFTER
 from borsa.runtime.store import Statement, StorageBroken
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.inbox import Question
+from borsa.runtime.writing.writer import Writer
 from borsa.settings import Settings
 from tests.runtime.toys import ALPHA, ALPHA_SERVICE, SAID, Asker, Say, ToyClock
 from tests.simulation.power import Connection, Drive, Image, Platter

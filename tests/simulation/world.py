@@ -13,7 +13,7 @@ import apsw
 
 from borsa import app
 from borsa.runtime.store import StorageBroken, StorageFull
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.writer import Writer
 from borsa.settings import Settings
 from tests.simulation import verdict
 from tests.simulation.access import WatchedUsers

@@ -13,12 +13,12 @@ from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import FindUser, Request, UserFound
 from borsa.runtime.bus import Listener, Once, Origin, Replies
-from borsa.runtime.inbox import Question
+from borsa.runtime.databases.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.log import Recorded, read_after, recorded
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.store import Statement
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.inbox import Question
+from borsa.runtime.writing.writer import Writer
 from borsa.settings import Settings
 
 PATIENCE_SECONDS = 10

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from borsa.runtime import migrations
+from borsa.runtime.databases import migrations
+from borsa.runtime.databases.sqlite import engine_of
 from borsa.runtime.service import Service
-from borsa.runtime.sqlite import engine_of
 
 EMPTY = {"TEXT": "x", "INTEGER": 7, "BLOB": b""}
 

@@ -13,9 +13,9 @@ from borsa.errors import Refused
 from borsa.events import UserCreated
 from borsa.requests import Request
 from borsa.runtime.bus import Once, Origin, Outcome
+from borsa.runtime.buses.embedded import EmbeddedBus
 from borsa.runtime.clock import Clock, SystemClock
-from borsa.runtime.embedded import EmbeddedBus
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.writer import Writer
 from borsa.services.orders.model import AmendOrder, CancelOrder, ChangeMarket, PlaceOrder
 from borsa.services.users.model import Password, User
 from borsa.services.wallets.model import Deposit

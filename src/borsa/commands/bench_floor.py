@@ -14,8 +14,8 @@ from borsa.commands.client import Client, Unusable
 from borsa.commands.floor import MARKET
 from borsa.commands.load import checked, load_of
 from borsa.commands.own_server import server_process
+from borsa.runtime.access.keys import KEY_PREFIX
 from borsa.runtime.clock import SystemClock
-from borsa.runtime.keys import KEY_PREFIX
 from borsa.settings import Settings
 
 ORDERS_PER_SECOND_MAX = 2**31

@@ -4,7 +4,7 @@ import typer
 
 from borsa import app
 from borsa.errors import CantStart
-from borsa.runtime.lock import locked
+from borsa.runtime.databases.lock import locked
 from borsa.runtime.shards import known_of
 from borsa.runtime.store import Database
 from borsa.services.trades.store import rebuild_candles

@@ -22,7 +22,7 @@ from borsa import app, settings
 from borsa.app import services
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
-from borsa.runtime.migrations import configuration, head
+from borsa.runtime.databases.migrations import configuration, head
 from borsa.settings import Settings
 
 OK, WARN, FAIL = "ok", "warn", "fail"

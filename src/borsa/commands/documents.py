@@ -3,7 +3,7 @@
 import msgspec
 
 from borsa import app
-from borsa.runtime.asyncapi import asyncapi_document
+from borsa.runtime.http.asyncapi import asyncapi_document
 from borsa.runtime.http.openapi import openapi_document
 from borsa.runtime.service import streamed
 

@@ -20,14 +20,14 @@ from borsa.commands.up import tune
 from borsa.errors import Refusal, Refused
 from borsa.markets import Market
 from borsa.requests import AccessState, DescribeAccess, IdentifyKey, KeyHolder, Request
-from borsa.runtime import telemetry
+from borsa.runtime.access.identity import SCOPES
+from borsa.runtime.access.keys import KEY_PREFIX
 from borsa.runtime.bus import Listener, Once, Origin, Outcome, Receiver, Replies
 from borsa.runtime.clock import Clock, SystemClock
 from borsa.runtime.http.app import Application
-from borsa.runtime.identity import SCOPES
-from borsa.runtime.keys import KEY_PREFIX
 from borsa.runtime.log import Recorded
-from borsa.runtime.vitals import Vital, Vitals
+from borsa.runtime.observability import telemetry
+from borsa.runtime.observability.vitals import Vital, Vitals
 from borsa.services.orders.admission import Terms, new_order
 from borsa.services.orders.model import OrderState, Placement, Placements, PlaceOrder, PlaceOrders
 from borsa.settings import Settings

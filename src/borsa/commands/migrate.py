@@ -4,8 +4,8 @@ import typer
 
 from borsa import app
 from borsa.errors import CantStart
-from borsa.runtime.lock import locked
-from borsa.runtime.migrations import head
+from borsa.runtime.databases.lock import locked
+from borsa.runtime.databases.migrations import head
 from borsa.settings import Settings
 
 

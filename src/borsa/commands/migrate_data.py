@@ -14,13 +14,13 @@ from borsa import app
 from borsa.commands import verify
 from borsa.commands.progress import Progress
 from borsa.errors import CantStart
-from borsa.runtime.lock import locked
-from borsa.runtime.moving import MOVED, NO_ROWS, Summary, leave_behind, pages, row_count, summary
+from borsa.runtime.databases.lock import locked
+from borsa.runtime.databases.moving import MOVED, NO_ROWS, Summary, leave_behind, pages, row_count, summary
 from borsa.runtime.store import Reader, StorageBroken, StorageFull
 from borsa.settings import Settings
 
 if TYPE_CHECKING:
-    from borsa.runtime.postgres_move import PostgresMove
+    from borsa.runtime.databases.postgres_move import PostgresMove
 
 Summaries = dict[tuple[str, str], Summary]
 """By service and table."""

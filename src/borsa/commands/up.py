@@ -17,7 +17,7 @@ from borsa import app, divided
 from borsa.commands import demo
 from borsa.errors import CantStart
 from borsa.matching import NoSuchKernel, kernel_name
-from borsa.runtime import telemetry
+from borsa.runtime.observability import telemetry
 from borsa.settings import Settings
 
 _log = structlog.get_logger("borsa")

@@ -18,8 +18,8 @@ import uuid_utils
 from borsa import app
 from borsa.demo.accounts import Answer, Unwelcome
 from borsa.demo.stage import EVEN, Pace, Stage
+from borsa.runtime.access.vault import key_in
 from borsa.runtime.http.app import Application
-from borsa.runtime.vault import key_in
 from borsa.settings import Settings
 
 R = TypeVar("R")

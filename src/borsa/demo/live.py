@@ -13,7 +13,7 @@ from borsa.demo.accounts import Answer, Unwelcome
 from borsa.demo.history import KEY_FILE
 from borsa.demo.participants import ACTIVITY, MILLION
 from borsa.demo.stage import Pace, Stage
-from borsa.runtime.vault import key_in
+from borsa.runtime.access.vault import key_in
 from borsa.settings import Settings
 
 TURN_SECONDS: Final = 1.0

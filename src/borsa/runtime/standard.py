@@ -12,17 +12,17 @@ from msgspec import Meta
 from borsa import __version__
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
-from borsa.runtime import telemetry
-from borsa.runtime.actions import ActionReply, action_reply, actions_before
-from borsa.runtime.asyncapi import asyncapi_document
 from borsa.runtime.codec import UserId, encode
+from borsa.runtime.http.asyncapi import asyncapi_document
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.openapi import openapi_document, readable_page
 from borsa.runtime.http.page import PAGE_ROWS_MAX, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Answered, Route
 from borsa.runtime.log import CloudEvent, cloud_event, last_before, read_after
+from borsa.runtime.observability import telemetry
+from borsa.runtime.observability.vitals import Vitals
 from borsa.runtime.service import Service, streamed
-from borsa.runtime.vitals import Vitals
+from borsa.runtime.writing.actions import ActionReply, action_reply, actions_before
 
 Look = Callable[[], Awaitable[Mapping[str, Vitals | None]]]
 """The vitals of each process by its name; None for one that does not answer."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.services.notifications import NOTIFICATIONS
 from borsa.services.notifications.feeds import feeds
 from borsa.services.notifications.model import SendMessage

@@ -6,9 +6,9 @@ import msgspec
 
 from borsa.events import OrderCreated
 from borsa.markets import SHIPPED
-from borsa.runtime.answers import reply_type
 from borsa.runtime.codec import encode
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.databases.sqlite import SqliteDatabase
+from borsa.runtime.writing.answers import reply_type
 from borsa.services.orders import ORDERS, store
 from borsa.services.orders.admission import admit, new_order
 from borsa.services.orders.model import OrderState

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borsa.money import UNITS_MAX
-from borsa.runtime.sqlite import SqliteDatabase, engine_of
+from borsa.runtime.databases.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.store import Statement
 from borsa.services.trades import TRADES, candles, store, tables
 from borsa.services.trades.candles import INTERVALS, MICROSECONDS, SECOND, candle_of, folded, joined, moved

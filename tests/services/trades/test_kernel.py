@@ -33,7 +33,7 @@ def test_a_start_with_a_kernel_that_is_not_installed_says_so(
 ) -> None:
     monkeypatch.setattr("borsa.matching._COMPILED", False)
     # these two are for the whole process, which has other tests to run
-    monkeypatch.setattr("borsa.runtime.telemetry.start_logging", lambda _: None)
+    monkeypatch.setattr("borsa.runtime.observability.telemetry.start_logging", lambda _: None)
     monkeypatch.setattr("os.umask", lambda _: 0)
     assert up.run(Settings(data=str(tmp_path / "data"), kernel="compiled", port=0)) == 1
     assert "the compiled matching kernel is not installed" in capsys.readouterr().err

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from borsa.events import MarketCreated, OrderCancelRequested
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.runtime.log import Cursor
-from borsa.runtime.session import Session
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.records.session import Session
 from borsa.services.trades import TRADES, snapshots, store
 from borsa.services.trades.engine import Engine
 from borsa.services.trades.store import Memory

@@ -7,7 +7,7 @@ from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import CloseWallets, Done, Request
 from borsa.runtime.bus import Once, Origin, Outcome, Replies
-from borsa.runtime.inbox import Question
+from borsa.runtime.writing.inbox import Question
 from borsa.services.users import USERS
 from borsa.services.users.model import OpenSession, RegisterUser, Tokens, User
 from borsa.services.users.store import Memory

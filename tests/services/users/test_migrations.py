@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from borsa.runtime.sqlite import SqliteDatabase
+from borsa.runtime.databases.sqlite import SqliteDatabase
 from borsa.services.users import USERS, store
 from tests.support.earlier import insert, migrate_to
 

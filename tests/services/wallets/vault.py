@@ -19,11 +19,11 @@ from borsa.events import (
 from borsa.markets import amount_text
 from borsa.requests import ConfirmHolds, HoldsKnown, Request
 from borsa.runtime.bus import Once, Origin, Outcome, Replies
-from borsa.runtime.inbox import Question
+from borsa.runtime.databases.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.log import Recorded, recorded
-from borsa.runtime.sqlite import SqliteDatabase, engine_of
 from borsa.runtime.store import Statement
-from borsa.runtime.writer import Writer
+from borsa.runtime.writing.inbox import Question
+from borsa.runtime.writing.writer import Writer
 from borsa.services.wallets import WALLETS, tables
 from borsa.services.wallets.model import Adjust
 from borsa.settings import Settings

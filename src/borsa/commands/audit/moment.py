@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import apsw
 
-from borsa.runtime.migrations import head
+from borsa.runtime.databases.migrations import head
 from borsa.runtime.shards import known_of
 
 SERVICES = ("notifications", "portfolios", "trades", "orders", "wallets", "users")

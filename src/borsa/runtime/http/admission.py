@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from borsa.errors import Refused
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.http.call import Means, address_of
 from borsa.runtime.http.endpoint import Scope
 from borsa.runtime.http.limits import Limits, network_of
-from borsa.runtime.identity import Identity
 
 
 async def admit(

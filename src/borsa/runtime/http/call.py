@@ -10,14 +10,14 @@ import structlog
 from borsa.errors import Refused
 from borsa.events import Event
 from borsa.requests import Request
-from borsa.runtime.auth import Authenticator
+from borsa.runtime.access.auth import Authenticator
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.clock import Clock
 from borsa.runtime.codec import id_number
 from borsa.runtime.edge import Edge
 from borsa.runtime.http.cookies import own_cookie
 from borsa.runtime.http.limits import Limits
-from borsa.runtime.identity import Identity
 from borsa.runtime.store import Reader, Unreadable
 from borsa.settings import Settings
 

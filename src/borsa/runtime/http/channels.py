@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from borsa.errors import Refused
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.feeds import Channel, Feed, OwnChanged, no_such_channel
 from borsa.runtime.http.fanout import Fanout
 from borsa.runtime.http.own import OwnChannel, OwnStream
-from borsa.runtime.identity import Identity
 
 
 class Channels:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.clock import time_text
 from borsa.runtime.codec import encode
 from borsa.runtime.feeds import Channel, OwnChanged
@@ -17,7 +18,6 @@ from borsa.runtime.http.endpoint import Receive, Scope
 from borsa.runtime.http.own import OwnChannel
 from borsa.runtime.http.problem import decode_body
 from borsa.runtime.http.socket import SOCKET, SocketProtocol, framed
-from borsa.runtime.identity import Identity
 
 EXPIRED, TOO_SLOW, POLICY = 4001, 4008, 1008
 

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from borsa.errors import Refused
-from borsa.runtime import telemetry
+from borsa.runtime.access.identity import Identity
+from borsa.runtime.access.signing import KEY, Signed, signed_request
 from borsa.runtime.bus import Once, Origin
 from borsa.runtime.codec import encode
 from borsa.runtime.http.call import Call, Means, address_of
@@ -23,8 +24,7 @@ from borsa.runtime.http.limits import network_of
 from borsa.runtime.http.page import PageQuery
 from borsa.runtime.http.problem import MEDIA_TYPE, decode_body, document, headers_of, invalid
 from borsa.runtime.http.route import Answered, Empty, Route
-from borsa.runtime.identity import Identity
-from borsa.runtime.signing import KEY, Signed, signed_request
+from borsa.runtime.observability import telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

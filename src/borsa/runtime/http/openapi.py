@@ -9,10 +9,10 @@ import msgspec
 
 from borsa import __version__
 from borsa.errors import ERRORS
+from borsa.runtime.access.signing import AHEAD_MS_MAX, WINDOW_MS, WINDOW_MS_MAX
 from borsa.runtime.http.problem import MEDIA_TYPE, Problem
 from borsa.runtime.http.route import Empty, Route
 from borsa.runtime.http.stream_paths import stream_paths
-from borsa.runtime.signing import AHEAD_MS_MAX, WINDOW_MS, WINDOW_MS_MAX
 
 _REF = "#/components/schemas/{name}"
 _ANY_ROUTE = (

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.codec import encode
 from borsa.runtime.feeds import Channel, OwnChanged
 from borsa.runtime.http.admission import Seat, admit
@@ -19,7 +20,6 @@ from borsa.runtime.http.endpoint import Receive, Scope, Send, request_id_of, res
 from borsa.runtime.http.headers import FIXED_HEADERS
 from borsa.runtime.http.own import OwnChannel
 from borsa.runtime.http.problem import MEDIA_TYPE, document, headers_of
-from borsa.runtime.identity import Identity
 
 PATH = "/api/stream"
 

@@ -18,9 +18,9 @@ import msgspec
 from standardwebhooks import Webhook
 
 from borsa import __version__
+from borsa.runtime.access.vault import NotOpened
 from borsa.runtime.clock import Clock, time_text
 from borsa.runtime.codec import encode
-from borsa.runtime.vault import NotOpened
 from borsa.services.notifications import targets
 from borsa.services.notifications.model import DELIVERED, DROPPED, FAILED, WEBHOOK, Notification, words_of
 from borsa.services.notifications.store import Due

@@ -15,7 +15,7 @@ from borsa.events import (
 from borsa.requests import Done, FindUser, must_exist
 from borsa.runtime.codec import encode
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.notifications import model
 from borsa.services.notifications.model import (
     Accepted,

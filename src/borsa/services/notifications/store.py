@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from borsa.runtime.listing import newest
-from borsa.runtime.session import Remembered, Session
+from borsa.runtime.records.listing import newest
+from borsa.runtime.records.session import Remembered, Session
 from borsa.runtime.store import Reader, Row, Statement
 from borsa.services.notifications import tables
 from borsa.services.notifications.model import (

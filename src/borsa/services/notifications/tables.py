@@ -6,8 +6,8 @@ table of its own, so that the many rows of the first are only ever appended.
 
 import sqlalchemy as sa
 
-from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+from borsa.runtime.records.listing import Listing
 
 METADATA = sa.MetaData()
 runtime_tables(METADATA)

@@ -4,8 +4,8 @@ import base64
 import secrets
 from pathlib import Path
 
-from borsa.runtime import vault
-from borsa.runtime.vault import Vault
+from borsa.runtime.access import vault
+from borsa.runtime.access.vault import Vault
 
 KEY_FILE = "notifications.key"
 SECRET_BYTES = 32

@@ -6,7 +6,7 @@ from borsa.errors import Refused
 from borsa.markets import HALTED
 from borsa.requests import Assigned, AssignMarkets, FindShards, Shards
 from borsa.runtime.shards import shards_of
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.orders import publishing
 from borsa.services.orders.store import Memory
 

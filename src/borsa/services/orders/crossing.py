@@ -16,7 +16,7 @@ from borsa.requests import (
     must_exist,
 )
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.orders import admission, publishing
 from borsa.services.orders.admission import Terms
 from borsa.services.orders.model import BLOCK, Order, PlaceOrder

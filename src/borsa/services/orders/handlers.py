@@ -17,7 +17,7 @@ from borsa.markets import Market, notional_units
 from borsa.requests import ConfirmHolds, HoldFunds, HoldsKnown, hold_id_of, order_of_hold
 from borsa.runtime.log import Fetch
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.orders import admission, model, publishing
 from borsa.services.orders.model import (
     CANCELLED,

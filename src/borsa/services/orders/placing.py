@@ -11,7 +11,7 @@ from borsa.errors import Refusal, Refused
 from borsa.markets import Market
 from borsa.requests import HoldAll, HoldFunds, HoldPlaced, HoldsAnswered, hold_id_of
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.orders import admission, publishing
 from borsa.services.orders.admission import Terms
 from borsa.services.orders.model import Order, OrderState, Placement, Placements, PlaceOrder, PlaceOrders

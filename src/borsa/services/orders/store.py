@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.markets import Market
-from borsa.runtime.listing import newest
-from borsa.runtime.session import Remembered, Session
+from borsa.runtime.records.listing import newest
+from borsa.runtime.records.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.orders import tables
 from borsa.services.orders.model import Amendment, Counter, LastPrice, Order, ShardOfMarket

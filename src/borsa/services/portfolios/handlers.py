@@ -8,7 +8,7 @@ from borsa.events import PortfolioUpdated, TradeExecuted, UserCreated, UserDelet
 from borsa.markets import PRICE_SCALE, QUOTE_DEFAULT, amount_text
 from borsa.requests import Done, FindUser, must_exist
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.portfolios import model
 from borsa.services.portfolios.model import (
     GONE,

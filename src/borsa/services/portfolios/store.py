@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from borsa.markets import QUOTE_DEFAULT
-from borsa.runtime.session import Session
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.portfolios import tables
 from borsa.services.portfolios.model import (

@@ -11,7 +11,7 @@ from borsa.markets import amount_text
 from borsa.requests import Done, ReverseTrade
 from borsa.runtime.log import Fetch, Recorded
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.trades import publishing
 from borsa.services.trades.engine import inputs_of
 from borsa.services.trades.model import (

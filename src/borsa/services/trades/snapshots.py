@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from borsa.runtime.session import Session
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import Statement
 from borsa.services.trades import tables
 from borsa.services.trades.model import Piece, Snapshot

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 import structlog
 
 from borsa.money import UNITS_MAX
-from borsa.runtime.listing import newest
-from borsa.runtime.session import Session
+from borsa.runtime.records.listing import newest
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import Connection, Reader, Row, Statement, insert_row
 from borsa.services.trades import tables
 from borsa.services.trades.candles import DAY, INTERVALS, MINUTE, SECOND, candle_of, folded, joined, moved

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+from borsa.runtime.records.listing import Listing
 
 METADATA = sa.MetaData()
 runtime_tables(METADATA)

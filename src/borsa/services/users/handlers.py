@@ -23,9 +23,9 @@ from borsa.requests import (
     Request,
     UserFound,
 )
-from borsa.runtime.auth import LEEWAY_SECONDS
+from borsa.runtime.access.auth import LEEWAY_SECONDS
 from borsa.runtime.log import Fetch
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.users import model, passwords
 from borsa.services.users.model import (
     SECOND,

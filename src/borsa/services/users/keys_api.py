@@ -9,11 +9,11 @@ import re
 from msgspec import UNSET
 
 from borsa.errors import Refused
-from borsa.runtime import keys
+from borsa.runtime.access import keys
+from borsa.runtime.access.identity import Identity
 from borsa.runtime.http.call import Call
 from borsa.runtime.http.page import NEWEST, PageQuery, after_cursor, next_cursor
 from borsa.runtime.http.route import Route
-from borsa.runtime.identity import Identity
 from borsa.services.users import model, store
 from borsa.services.users.model import CreateApiKey, DeleteApiKey
 from borsa.services.users.wire import KeyPage, KeyReply, KeyWanted, key_reply

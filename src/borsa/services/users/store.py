@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from borsa.runtime.session import Session
+from borsa.runtime.records.session import Session
 from borsa.runtime.store import Reader, Row, Statement
 from borsa.services.users import tables
 from borsa.services.users.model import ApiKey, Password, SignIn, User, name_key

@@ -2,7 +2,7 @@
 
 Times are microseconds since 1970 UTC. No column holds a secret in plain: a password is an Argon2id hash; of an API key
 there is the SHA-256 of its secret, the secret sealed with a key outside the database, or its public key (see
-runtime/keys.py); and of a refresh token nothing is kept at all (see tokens.py).
+runtime/access/keys.py); and of a refresh token nothing is kept at all (see tokens.py).
 """
 
 import sqlalchemy as sa

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from borsa.errors import CantStart
-from borsa.runtime.auth import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
+from borsa.runtime.access.auth import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
 from borsa.services.users.model import SECOND, User
 
 FILE_NAME = "token-key.pem"

@@ -9,7 +9,7 @@ import msgspec
 from borsa.errors import Refused
 from borsa.events import Cause
 from borsa.markets import amount_text, amount_units
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.wallets import model
 from borsa.services.wallets.ledger import post
 from borsa.services.wallets.model import (

@@ -34,7 +34,7 @@ from borsa.requests import (
 from borsa.runtime.bus import Origin
 from borsa.runtime.log import Fetch
 from borsa.runtime.service import Asking
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.wallets import model
 from borsa.services.wallets.ledger import post
 from borsa.services.wallets.model import (

@@ -6,7 +6,7 @@ import msgspec
 
 from borsa.events import BalanceChange, Cause, WalletUpdated
 from borsa.markets import amount_text
-from borsa.runtime.transaction import Transaction
+from borsa.runtime.writing.transaction import Transaction
 from borsa.services.wallets.model import FEES, WORLD, Balance, Entry, Move, Posting, Wallet, check_balanced, moved
 from borsa.services.wallets.store import Memory
 

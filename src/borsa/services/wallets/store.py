@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from borsa.errors import Refused
 from borsa.money import UNITS_MAX
-from borsa.runtime.chain import Chain
-from borsa.runtime.listing import newest
-from borsa.runtime.session import Remembered, Session
+from borsa.runtime.records.chain import Chain
+from borsa.runtime.records.listing import newest
+from borsa.runtime.records.session import Remembered, Session
 from borsa.runtime.store import Reader, Statement
 from borsa.services.wallets import tables
 from borsa.services.wallets.model import (

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from borsa.runtime.chain import seals_table
-from borsa.runtime.listing import Listing
 from borsa.runtime.log import INTEGER, runtime_tables, strict_table
+from borsa.runtime.records.chain import seals_table
+from borsa.runtime.records.listing import Listing
 
 METADATA = sa.MetaData()
 runtime_tables(METADATA)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from borsa.runtime.first_schema import make_runtime_tables
+from borsa.runtime.databases.first_schema import make_runtime_tables
 from borsa.runtime.log import INTEGER
 
 revision = "0001"

@@ -1,6 +1,6 @@
 """What admins did, each act sealing all before it."""
 
-from borsa.runtime.actions_schema import make_actions
+from borsa.runtime.databases.actions_schema import make_actions
 
 revision = "0003"
 down_revision = "0002"
