@@ -99,16 +99,19 @@ function Bar({ where }: { where: string }) {
         ))}
       </nav>
       <div class="end">
-        <Connection />
+        {/* nothing before it is known who is here and what stands beside it: nothing shall jump */}
+        {person !== undefined && <Connection />}
         {person && (
           <a class="icon-button" href={link("notifications")} aria-label={`Notifications, ${unread.value} unread`}>
             <Bell />
             {unread.value > 0 && <span class="count">{unread.value > 49 ? "49+" : unread.value}</span>}
           </a>
         )}
-        <button type="button" class="icon-button" aria-label={theme.value === "dark" ? "Light theme" : "Dark theme"} onClick={toggleTheme}>
-          {theme.value === "dark" ? <Sun /> : <Moon />}
-        </button>
+        {person !== undefined && (
+          <button type="button" class="icon-button" aria-label={theme.value === "dark" ? "Light theme" : "Dark theme"} onClick={toggleTheme}>
+            {theme.value === "dark" ? <Sun /> : <Moon />}
+          </button>
+        )}
         {person === null && (
           <>
             <a class="button" href={link("sign-in")}>
