@@ -265,8 +265,8 @@ DAMAGES = {
     "a notification twice": (
         "I-36",
         "notifications",
-        "INSERT INTO notifications SELECT 'again' || notification_id, user_id, kind, data, origin, created_at"
-        " FROM notifications WHERE origin IS NOT NULL",
+        "INSERT INTO notifications SELECT 'again' || notification_id, user_id, kind, data, origin, created_at,"
+        " -sequence FROM notifications WHERE origin IS NOT NULL",
     ),
     "an act is changed": ("F10", "wallets", "UPDATE actions SET author = 'x' WHERE sequence = 2"),
     "what an act said is changed": (
@@ -325,8 +325,8 @@ DAMAGES = {
     "a message that nobody sent": (
         "I-31",
         "notifications",
-        "INSERT INTO notifications SELECT 'z' || notification_id, user_id, kind, data, origin, created_at"
-        " FROM notifications WHERE kind = 'message'",
+        "INSERT INTO notifications SELECT 'z' || notification_id, user_id, kind, data, origin, created_at,"
+        " -sequence FROM notifications WHERE kind = 'message'",
     ),
     "a message is lost": ("I-31", "notifications", "DELETE FROM notifications WHERE kind = 'message'"),
     "a reading of nothing": ("I-36", "notifications", "UPDATE readings SET notification_id = 'x'"),
