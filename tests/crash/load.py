@@ -108,6 +108,11 @@ class Trader(Client):
         assert self.acknowledged.items() <= by_name.items()
         assert by_name.keys() <= self.sent
 
+    def leave(self) -> None:
+        """Nothing of it stays on the book, where orders of the next test would meet it."""
+        answer = self.person.call("DELETE", "/api/orders", headers={"prefer": "wait=10"})
+        assert answer.status_code in (200, 202), answer.text
+
 
 class Customer(Client):
     """Gets money from an admin, places an order far below the price, and cancels it."""
@@ -227,6 +232,8 @@ class Load:
             each.check()
         self.customer.check()
         is_right(self.reached)
+        for each in self.traders:
+            each.leave()
 
     def _waiting(self) -> list[object]:
         people = [each.person for each in self.traders] + [self.customer.person]
