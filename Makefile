@@ -15,7 +15,7 @@ cluster: $(VENV)/test.ready  ## Run every service apart, over a private PostgreS
 	@exec $(BIN)/python -m tests.support.cluster --brokers $(or $(brokers),1) --gateways $(or $(gateways),2)
 
 test: $(VENV)/test.ready  ## Run every test, with types, style, import contracts and tidiness
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 soak: $(VENV)/test.ready  ## Simulate new seeds for HOURS (1; 0.25 is a quarter), PROCESSES (2) at a time, and add them to docs/operating/proof.md
 	@$(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),1) --processes $(or $(PROCESSES),2)

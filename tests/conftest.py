@@ -10,6 +10,11 @@ from tests.support.postgres import Postgres
 from tests.support.running import Running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Running]:
     """An exchange of its own for this test."""

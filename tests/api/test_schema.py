@@ -22,6 +22,7 @@ from borsa.app import SERVICES, routes
 from borsa.errors import ERRORS
 from borsa.events import PUBLISHED
 from borsa.runtime.http.openapi import codes_of, openapi_document
+from borsa.runtime.http.stream_paths import stream_paths
 from borsa.runtime.service import streamed
 from tests.api.stage import Stage
 from tests.api.test_requests import events
@@ -216,7 +217,8 @@ def test_every_route_is_in_the_document_and_every_operation_has_a_name_of_its_ow
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
-    assert set(described) == {route.name for route in routes()}
+    streams = {f"GET {path}" for path in stream_paths("")}
+    assert set(described) == {route.name for route in routes()} | streams
     names = [operation["operationId"] for operation in described.values()]
     assert sorted(names) == sorted(set(names))
     for route in routes():

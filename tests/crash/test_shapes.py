@@ -18,7 +18,7 @@ from tests.support.postgres import Postgres
 from tests.support.process import Process
 from tests.support.running import until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 SCENARIOS = (
     playable("limit", "market", "stops", "amend", "self_trade")

@@ -41,6 +41,7 @@ def build(compiler: str, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_compiled_kernel_touches_only_its_own_memory(tmp_path: Path) -> None:
     compiler = shutil.which("gcc")

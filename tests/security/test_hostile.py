@@ -9,6 +9,7 @@ from borsa.commands.hostile.attacks import ATTACKS
 from tests.commands.test_bench import borsa
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is counted by Linux")
 def test_whatever_attackers_do_the_honest_trade_and_the_books_are_right(tmp_path: Path) -> None:
     done = borsa("bench", "hostile", "--seconds", "1", "--scale", "4", folder=tmp_path)

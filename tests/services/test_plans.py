@@ -18,7 +18,7 @@ from borsa.runtime.service import Service
 from borsa.runtime.store import Statement
 from borsa.settings import Settings
 
-FEW = {"assets", "cursors", "markets", "snapshots", "snapshot_pieces"}
+FEW = {"assets", "cursors", "markets", "shard_of_markets", "snapshots", "snapshot_pieces"}
 """Tables with few rows, however long an exchange runs."""
 
 DIALECT = sqlite.dialect(paramstyle="qmark")

@@ -23,6 +23,7 @@ TIMEOUT_SECONDS = 20 * SEEDS
 ORDERS_SHORT = 200
 
 
+@pytest.mark.long
 @pytest.mark.timeout(TIMEOUT_SECONDS)
 @pytest.mark.parametrize("chunk", [0, 1])
 def test_nothing_breaks_and_every_fault_and_rare_branch_happens(chunk: int) -> None:

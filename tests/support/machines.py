@@ -176,7 +176,7 @@ class Spread(Cluster):
         self._last_broker = brokers[-1]
         self._apart = set(apart)
 
-    def begin(self, name: str, under: Sequence[str] = (), **options: str) -> Served:
+    def begin(self, name: str, markets: str = "", under: Sequence[str] = (), **options: str) -> Served:
         networks = ("front", "data", "bus") if name == "gateway" else ("data", "bus")
         machine = self._machines.machine(*networks)
         self._machine_of[machine.under] = machine
@@ -185,7 +185,7 @@ class Spread(Cluster):
         if name == "gateway":
             # the next one is the second
             self._apart.add(name)
-        return super().begin(name, machine.under, host=machine.address(networks[0]), **options)
+        return super().begin(name, markets, machine.under, host=machine.address(networks[0]), **options)
 
     def machine_of(self, served: Served) -> Machine:
         """Where it runs."""

@@ -195,6 +195,15 @@ class Nats(Kept):
                 return (await client.jetstream().stream_info(name)).config.num_replicas or 1
             return 0
 
+    def keep_on(self, stream: str, servers: int) -> None:
+        """Have a stream on so many servers from now on."""
+        uvloop.run(self._keep_on(stream, servers))
+
+    async def _keep_on(self, name: str, servers: int) -> None:
+        async with await nats_py.connect(self.url) as client:
+            found = (await client.jetstream().stream_info(name)).config
+            await client.jetstream().update_stream(found.evolve(num_replicas=servers))
+
     def delete(self, stream: str) -> bool:
         """Forget the message in the middle of a stream; False while there is none to forget."""
         return uvloop.run(self._delete(stream))

@@ -45,7 +45,7 @@ class Edge:
 
     def shards(self, service: str) -> Sequence[str]:
         """The names of a service's shards, the first one first; it is the only one of most."""
-        return self._shards[service]
+        return self._shards.get(service, (service,))
 
     async def read(self, service: str, select: Callable[..., T], *given: Any) -> T:
         """What `select(reader, *given)` finds in a service's committed data; Unreadable."""

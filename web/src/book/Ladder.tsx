@@ -154,7 +154,7 @@ class DrawnLadder {
     const spread = ask && bid ? ask.at - bid.at : null;
     const [value, share] = this.spread;
     value.textContent = spread === null ? "" : `Spread ${fixed(spread, places)}`;
-    share.textContent = spread === null ? "" : `${fixed((spread * ONE * 100n) / ask!.at, 3)} %`;
+    share.textContent = spread === null ? "" : `${fixed((spread * ONE * 10_000n) / ask!.at, 2)} bps`;
   }
 }
 
