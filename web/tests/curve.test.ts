@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Candle, Entry, Wallet } from "../src/api/types";
-import { parse } from "../src/money/decimal";
+import { parse, parseSigned } from "../src/money/decimal";
 import { balancesAt, curve, pricesAt, together } from "../src/portfolio/curve";
 
 const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute);
@@ -58,4 +58,14 @@ test("what came in counts at the price of its own time, not at the close of a ca
   const coarse = new Map([["BTC", [candle(10, "40000")]]]);
   const fine = new Map([["BTC", [candle(11, "50000")]]]);
   expect(curve(together([wallet({ BTC: "1" })]), entries, coarse, fine, [at(5), at(20)]).at(-1)!.gain).toBe(-parse("10000"));
+});
+
+test("what came in before anything was traded counts what it was first traded at", () => {
+  const entries = [{ ...entry(2, ["BTC", "1"]), kind: "faucet" }];
+  const candles = new Map([["BTC", [{ ...candle(5, "49000"), open: "50000" }]]]);
+  for (const fine of [candles, new Map([["BTC", [candle(15, "40000")]]]), new Map()]) {
+    const points = curve(together([wallet({ BTC: "1" })]), entries, candles, fine, [at(0), at(3), at(10)]);
+    expect(points.map((point) => point.value)).toEqual(["0", "50000", "49000"].map(parse));
+    expect(points.map((point) => point.gain)).toEqual(["0", "0", "-1000"].map((text) => parseSigned(text)));
+  }
 });

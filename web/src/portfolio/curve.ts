@@ -62,12 +62,13 @@ export function flowsSince(entries: readonly Entry[], start: number): Entry[] {
   return flows.sort((one, other) => Date.parse(one.time) - Date.parse(other.time));
 }
 
-/** The curve: what has no price yet counts nothing. `fine` are the candles that say what flows were worth when they came. */
+/** The curve: what has no price yet counts what it was first traded at. `fine` are the candles that say what flows were worth
+    when they came, where they go back so far. */
 export function curve(now: Balances, entries: readonly Entry[], candles: CandlesOf, fine: CandlesOf, moments: readonly number[]): Point[] {
   const flows = flowsSince(entries, moments[0] ?? 0);
   const flowed = flows.map((flow) => Date.parse(flow.time));
-  const came = worths(flows.map(movedBy), fine, flowed);
-  const values = worths(balancesAt(now, entries, moments), candles, moments);
+  const came = worths(flows.map(movedBy), [fine, candles], flowed);
+  const values = worths(balancesAt(now, entries, moments), [candles], moments);
   let next = 0;
   let paid = values[0] ?? 0n;
   return moments.map((time, at) => {
@@ -82,12 +83,24 @@ function movedBy(entry: Entry): Balances {
   return sums;
 }
 
-/** What balances were worth, each at its own time (ascending). */
-function worths(balances: readonly Balances[], candles: CandlesOf, moments: readonly number[]): bigint[] {
-  const prices = new Map([...candles].map(([asset, found]) => [asset, pricesAt(found, moments)]));
+/** What balances were worth, each at its own time (ascending), by the first candles that have a price for it. */
+function worths(balances: readonly Balances[], candles: readonly CandlesOf[], moments: readonly number[]): bigint[] {
+  const assets = new Set(balances.flatMap((each) => [...each.keys()]));
+  const prices = new Map([...assets].map((asset) => [asset, pricesBy(candles.map((each) => each.get(asset) ?? []), moments)]));
   return balances.map((each, at) => {
     let sum = 0n;
-    for (const [asset, units] of each) sum += times(asset === "USD" ? ONE : (prices.get(asset)?.[at] ?? 0n), units);
+    for (const [asset, units] of each) sum += times(asset === "USD" ? ONE : prices.get(asset)![at]!, units);
     return sum;
   });
+}
+
+function pricesBy(candles: readonly (readonly Candle[])[], moments: readonly number[]): bigint[] {
+  const found = candles.map((each) => pricesAt(each, moments));
+  const first = firstPrice(candles.at(-1) ?? []);
+  return moments.map((_, at) => found.map((each) => each[at]).find((price) => price !== null) ?? first);
+}
+
+function firstPrice(candles: readonly Candle[]): bigint {
+  const [first] = [...candles].sort((one, other) => Date.parse(one.start) - Date.parse(other.start));
+  return first ? parseSigned(first.open) : 0n;
 }
