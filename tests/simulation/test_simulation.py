@@ -1,7 +1,7 @@
 """Thousands of orders under faults: after every commit the invariants hold, and without faults everything converges.
 
 Seeds are fixed, so a run is the same every time. A seed that breaks is replayed by `python -m tests.simulation SEED`.
-`SIMULATION_SEEDS` is how many seeds each chunk has: the two chunks are for the two workers of `make test`.
+`SIMULATION_SEEDS` is how many seeds each chunk has: the two chunks are for two workers of `make test`.
 """
 
 import os
