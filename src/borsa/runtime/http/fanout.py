@@ -25,7 +25,7 @@ EASY, HARD = 8, 4
 """A tick lasts EASY times as long as telling takes, at most EASY_TICK_SECONDS_MAX; and HARD times however long that is:
 so much of the time is left for requests."""
 
-EASY_TICK_SECONDS_MAX = 0.065
+EASY_TICK_SECONDS_MAX = 0.075
 
 SHARE_READERS = 250
 """Readers of a channel that are told in one go. Those of all shares are told within a tick."""
