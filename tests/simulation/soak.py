@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from typing import Any
 
 import typer
@@ -82,7 +83,9 @@ def run(seconds: float, processes: int) -> Soak:
     soak = Soak(proof.next_seed(before))
     ends, keeps, says = (time.monotonic() + each for each in (seconds, KEPT_EVERY_SECONDS, SAID_EVERY_SECONDS))
     seeds = soak.seeds()
-    with ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+    # no fork: another thread of the tests may be within SQLite at that moment, and its locks would stay locked for ever
+    fresh, ignored = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(processes, fresh, initializer=signal.signal, initargs=ignored) as pool:
         under_way: set[Future[tuple[Coverage, list[chunks.Failure]]]] = set()
         stopping = False
         while under_way or not stopping:
